@@ -103,5 +103,24 @@ class Database:
                 hint="run `aicp doctor`; the system resumes by itself once the database is back",
             ) from error
 
+    @contextmanager
+    def lease(self, name: str) -> Iterator[bool]:
+        """Hold a name for as long as this process and its connection live; False when another holds it.
+
+        A session lock on a connection of its own: a killed process loses it at once, a frozen one keeps
+        it, so two never work under one name. Needs a direct connection, not a transaction pooler.
+        """
+        try:
+            conn = psycopg.connect(
+                self.url, autocommit=True, connect_timeout=5, application_name="aicp:lease"
+            )
+        except psycopg.OperationalError as error:
+            raise UpstreamDown("the database does not answer", hint="run `aicp doctor`") from error
+        with conn:
+            row = conn.execute(
+                "select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)
+            ).fetchone()
+            yield bool(row and row[0])
+
     def close(self) -> None:
         self.pool.close()

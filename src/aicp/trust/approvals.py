@@ -66,11 +66,18 @@ def capacity_for(request: Request, decider: Decider, digest: str, now: datetime)
     if request.status != "requested":
         return Refusal("not-open", f"this request is {request.status}, not open")
     if now >= request.expires_at:
-        return Refusal("expired", f"this request expired at {request.expires_at:%Y-%m-%d %H:%M} UTC")
+        return Refusal(
+            "expired", f"this request expired at {request.expires_at:%Y-%m-%d %H:%M} UTC"
+        )
     if digest != request.digest:
-        return Refusal("digest", "the digest is not that of the plan now waiting: it was changed since you read it")
+        return Refusal(
+            "digest",
+            "the digest is not that of the plan now waiting: it was changed since you read it",
+        )
     if any(person == decider.person_id for person, _ in request.decided):
-        return Refusal("same-person", "you already decided; a second decision must come from another person")
+        return Refusal(
+            "same-person", "you already decided; a second decision must come from another person"
+        )
     missing = missing_capacities(request)
     open_to = [c for c in missing if c in decider.capacities or _may_stand_in(c, request, decider)]
     if not open_to:
@@ -92,7 +99,6 @@ def complete(request: Request) -> Refusal | None:
     if request.risk in ("high", "critical") and people <= {request.requested_by}:
         return Refusal("self-approval", "the requester alone cannot approve a plan of high risk")
     return None
-
 
 
 def _may_stand_in(capacity: str, request: Request, decider: Decider) -> bool:

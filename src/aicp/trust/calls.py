@@ -189,7 +189,9 @@ def _before(run: Run, step: Step, provider: Provider, call: Call) -> BeforeImage
     if step.expect_version and before.version != step.expect_version:
         why = f"{step.subject or 'the row'} was changed by somebody else after the plan was made"
         _note(run, "stale-data", why, {"step": step.seq})
-        raise GateBlocked(why, hint="plan again: the new values need a new approval", code="stale_data")
+        raise GateBlocked(
+            why, hint="plan again: the new values need a new approval", code="stale_data"
+        )
     return before
 
 
@@ -204,7 +206,9 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
         spec = run.spec(asked.account, call.tool)
         verdict = judge(asked, run.plan, spec, facts)
         at_cursor = facts.cursor + 1 == step.seq
-        broken = breaches(run.plan.safeguards, step, call.args, context_of(conn, run, step, call.args))
+        broken = breaches(
+            run.plan.safeguards, step, call.args, context_of(conn, run, step, call.args)
+        )
         if verdict.allowed and at_cursor and not broken:
             journal.intend(
                 conn, run.actor, run.mission_id, seq=step.seq, purpose="step", call=call,
@@ -240,7 +244,9 @@ def context_of(conn: Connection, run: Run, step: Step, args: dict[str, Any]) -> 
         body=_body(run.plan, step),
         calls_done=step.seq - 1,
         recipients=_recipients_before(run.plan, step),
-        calls_last_minute=journal.calls_since(conn, run.mission_id, since) if "rate" in guards else {},
+        calls_last_minute=journal.calls_since(conn, run.mission_id, since)
+        if "rate" in guards
+        else {},
     )
 
 
@@ -251,7 +257,9 @@ def _body(plan: Plan, step: Step) -> str:
 
 
 def _recipients_before(plan: Plan, step: Step) -> frozenset[str]:
-    leaving = (s for s in plan.play.steps[: step.seq - 1] if s.tool_name in ("mail.schedule", "mail.send"))
+    leaving = (
+        s for s in plan.play.steps[: step.seq - 1] if s.tool_name in ("mail.schedule", "mail.send")
+    )
     return frozenset(str(s.args.get("to", "")).casefold() for s in leaving)
 
 
@@ -264,7 +272,9 @@ def _deny_unless(run: Run, asked: Asked, verdict: Verdict) -> None:
 
 def _note(run: Run, rule: str, why: str, facts: dict[str, Any]) -> None:
     with run.db.transaction(run.actor) as conn:
-        journal.find(conn, run.actor, run.mission_id, rule=rule, message=why, facts=facts, at=run.clock())
+        journal.find(
+            conn, run.actor, run.mission_id, rule=rule, message=why, facts=facts, at=run.clock()
+        )
         _raise_alert(conn, run, rule)
 
 

@@ -107,7 +107,9 @@ def entries(conn: Connection, mission_id: str, purpose: str = "step") -> list[En
 def entry(conn: Connection, mission_id: str, key: str) -> Entry | None:
     return (
         conn.cursor(row_factory=class_row(Entry))
-        .execute(f"select {_ENTRY} from tool_calls where mission_id = %s and key = %s", (mission_id, key))
+        .execute(
+            f"select {_ENTRY} from tool_calls where mission_id = %s and key = %s", (mission_id, key)
+        )
         .fetchone()
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -56,6 +56,27 @@ def inside(window: dict[str, Any], moment: datetime, zone: str) -> bool:
     return local.isoweekday() in days and opens <= local.time() < closes
 
 
+def next_inside(window: dict[str, Any], after: datetime, zone: str) -> datetime:
+    """The first moment at or after `after` that lies in the window; within eight days by construction.
+
+    Raises:
+        ValueError: the window is empty.
+    """
+    if inside(window, after, zone):
+        return after
+    named = window.get("zone", "")
+    place = ZoneInfo(zone if named in ("", "recipient") else named)
+    opens = time.fromisoformat(window["from"])
+    local = after.astimezone(place)
+    for days in range(9):
+        opening = datetime.combine(local.date() + timedelta(days=days), opens, place).astimezone(
+            UTC
+        )
+        if opening >= after and inside(window, opening, zone):
+            return opening
+    raise ValueError("the send window is empty")
+
+
 def _window(guard: Safeguard, step: Step, _args: dict[str, Any], context: Context) -> str:
     if step.tool_name not in LEAVING:
         return ""
@@ -89,7 +110,11 @@ def _rate(guard: Safeguard, step: Step, _args: dict[str, Any], context: Context)
     if toolkit and toolkit != step.toolkit:
         return ""
     done = context.calls_last_minute.get(step.toolkit, 0)
-    return f"{done} calls to {step.toolkit} in the last minute; {limit} are allowed" if done >= limit else ""
+    return (
+        f"{done} calls to {step.toolkit} in the last minute; {limit} are allowed"
+        if done >= limit
+        else ""
+    )
 
 
 def _budget(guard: Safeguard, step: Step, _args: dict[str, Any], context: Context) -> str:
