@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from aicp.api.edge import ActorDep, AppDep
+from aicp.web import ActorDep, AppDep
 from aicp.missions import approve, control, define, plan, prepare, reflect, store, undo, view
 from aicp.missions.sources import Sources
 

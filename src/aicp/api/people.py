@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from aicp.api.edge import ActorDep, AppDep
+from aicp.web import ActorDep, AppDep
 from aicp.errors import Forbidden
 from aicp.people import sessions, tenants
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from aicp import __version__
 from aicp.api import health, missions, people, stream
-from aicp.api.edge import install_errors
+from aicp.web import install_errors
 from aicp.app import App
 from aicp.kernel.live import Live
 

@@ -10,7 +10,7 @@ import orjson
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 
-from aicp.api.edge import ActorDep, AppDep
+from aicp.web import ActorDep, AppDep
 from aicp.app import App
 from aicp.kernel.db import Actor
 from aicp.kernel.live import Live
