@@ -139,7 +139,7 @@ class Supervisor:
         with log.open("ab") as sink:
             child.process = subprocess.Popen(
                 child.words, env=child.env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
-                start_new_session=True, preexec_fn=_die_with_parent,
+                start_new_session=True, preexec_fn=_die_with_parent,  # noqa: PLW1509
             )  # fmt: skip
         child.started = time.monotonic()
 

@@ -83,10 +83,18 @@ def stop(data: Path) -> bool:
     with suppress(ProcessLookupError):
         os.kill(state["pid"], signal.SIGTERM)
     deadline = time.monotonic() + 40
-    while client.running(data):
+    while _alive(state["pid"]):
         if time.monotonic() > deadline:
             raise TimedOut(f"process {state['pid']} does not end", hint=f"kill -9 {state['pid']}")
         time.sleep(0.1)
+    return True
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
     return True
 
 

@@ -31,7 +31,7 @@ def run(services: Services, mission: Mission) -> None:
         return
     try:
         _settle_open_intents(begun)
-        _walk(services, begun)
+        _walk(begun)
     except RateReached as wait:
         _again(services, begun, wait.retry_at)
     except UpstreamDown as error:
@@ -143,7 +143,7 @@ def _settle_open_intents(run_: Run) -> None:
         reconcile(run_, entry)
 
 
-def _walk(services: Services, run_: Run) -> None:
+def _walk(run_: Run) -> None:
     """Let the executor agent make the calls; after a denial, the plan itself is the caller."""
     from aicp.brain.agents import run_executor
     from aicp.brain.models.cursor import CursorModel

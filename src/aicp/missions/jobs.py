@@ -69,7 +69,7 @@ def _stage(services: Services, mission: Mission, stage: Stage) -> None:
         _block(services, mission, error)
     except AicpError as error:
         _block(services, mission, error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  a stage that fails must say so on its mission
         log.exception(
             "stage job failed", mission_id=mission.id, correlation_id=mission.correlation_id
         )

@@ -52,7 +52,7 @@ def run(services: Services, mission: Mission) -> None:
         at = services.clock()
         store.replace_inspections(conn, actor, mission.id, list(answers.values()), at=at)
         _grant(conn, actor, mission, resources, providers, at=at)
-        _report(conn, actor, mission, resources, list(answers.values()), covered, at=at)
+        _report(conn, actor, mission, list(answers.values()), covered, at=at)
         _open_gate(conn, actor, mission, covered, at=at)
 
 
@@ -158,7 +158,7 @@ def _grant(
 
 
 def _report(
-    conn: Connection, actor: Actor, mission: Mission, resources: list[Resource],
+    conn: Connection, actor: Actor, mission: Mission,
     answers: list[tuple[ReadRequest, dict[str, Any], str]], covered: Coverage, *, at: datetime,
 ) -> None:  # fmt: skip
     for request, result, _version in answers:
