@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from aicp.toolkits.providers.base import Connection, ProviderError
-from aicp.toolkits.providers.local.files import read_bytes
 from aicp.toolkits.providers.local.rows import Store
+from aicp.toolkits.providers.local.settings import secret
 from aicp.toolkits.providers.local.table_provider import TableProvider
 
 _FORMS = 'give {"path": "/…/file.csv"}, {"path": …, "table": …} or {"url_setting": …, "table": …}'
@@ -59,12 +58,3 @@ def _url(config: dict[str, str]) -> str:
             hint="put the whole URL into an environment variable and name it in url_setting",
         )
     return config["url"]
-
-
-def secret(name: str) -> str:
-    """The value of a setting: the environment variable, or the file that <name>_FILE names."""
-    if os.environ.get(name):
-        return os.environ[name]
-    if os.environ.get(f"{name}_FILE"):
-        return read_bytes(Path(os.environ[f"{name}_FILE"])).decode().strip()
-    raise ProviderError(f"the setting {name} is not set", hint=f"set {name} or {name}_FILE")

@@ -7,10 +7,9 @@ take it back only when nobody else touched the row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from aicp.toolkits.model import (
     BeforeImage,
@@ -53,7 +52,8 @@ class TableProvider:
 
     def describe(self) -> Resource:
         with self._store.reading() as view:
-            rows, kinds = view.rows(), kinds_of(view)
+            rows = view.rows()
+            kinds = kinds_of(view, rows)
             columns = tuple(_column(name, kinds(name), rows) for name in view.columns)
             notes = {name: kinds(name).note for name in view.columns if kinds(name).note}
             key = view.key
@@ -72,7 +72,8 @@ class TableProvider:
     def read(self, call: Call) -> Json:
         checked(self._tools, call, mutates=False)
         with self._store.reading() as view:
-            return _READS[call.tool](view.rows(), kinds_of(view), view.columns, call.args)
+            rows = view.rows()
+            return _READS[call.tool](rows, kinds_of(view, rows), view.columns, call.args)
 
     def before(self, call: Call) -> BeforeImage:
         """Try the change under the table's own rules, drop it, and keep what it would replace."""
@@ -80,7 +81,7 @@ class TableProvider:
         with self._store.trial() as view:
             row = _asked_row(view, call)
             image = view.image(row.key) if row else None
-            key = _change(view, call, call.args.get("values"))
+            key = _change(view, call)
             after = view.get(key)
             data = {
                 "key": key,
@@ -89,6 +90,7 @@ class TableProvider:
                 "image": image,
                 "after": after.values if after else None,
                 "after_version": version_of(after),
+                "after_image": view.image(key) if call.tool == "table.insert" else None,
             }
         return BeforeImage(version_of(row), data)
 
@@ -101,8 +103,7 @@ class TableProvider:
             row = view.get(before.data["key"])
             if version_of(row) == before.version:
                 _refuse_unexpected(row, call)
-                # The whole row, as the trial made it: generated keys and defaults are fixed by now.
-                _change(view, call, before.data["after"])
+                self._apply(view, call, before)
                 row = view.get(before.data["key"])
             elif not self._is_after(row, call, before):
                 raise ProviderError(
@@ -163,6 +164,13 @@ class TableProvider:
         with private_folder(self.connection.work_dir) as folder, self._store.copied() as store:
             yield TableProvider(replace(self.connection, work_dir=folder), store)
 
+    def _apply(self, view: View, call: Call, before: BeforeImage) -> None:
+        """A new row is the one the trial made: its generated key and defaults are fixed by now."""
+        if call.tool == "table.insert":
+            view.put_back(before.data["key"], before.data["after_image"])
+        else:
+            _change(view, call)
+
     def _row(self, before: BeforeImage) -> Row | None:
         with self._store.reading(before.data["key_column"]) as view:
             return view.get(before.data["key"])
@@ -199,13 +207,13 @@ class TableProvider:
         return UndoResult(UndoStatus.RESTORED, residue=f"a trigger of the table changed {fields}")
 
 
-def kinds_of(view: View) -> Kinds:
+def kinds_of(view: View, rows: Sequence[Row]) -> Kinds:
     """Looks up the kind of a column, found once for each content of the table."""
     known: dict[str, Kind] = view.memo.setdefault("kinds", {})
 
     def find(name: str) -> Kind:
         if name not in known:
-            known[name] = kind_of(name, (row.values[name] for row in view.rows()))
+            known[name] = kind_of(name, (row.values[name] for row in rows))
         return known[name]
 
     return find
@@ -242,9 +250,10 @@ def _refuse_unexpected(row: Row | None, call: Call) -> None:
         )
 
 
-def _change(view: View, call: Call, row: Json | None) -> str:
+def _change(view: View, call: Call) -> str:
+    """Make the change in the view; the key of the row it is about."""
     if call.tool == "table.insert":
-        return view.insert(row or {})
+        return view.insert(call.args["values"])
     if call.tool == "table.update":
         view.update(call.args["key"], call.args["set"])
     else:
@@ -271,7 +280,7 @@ def _difference(row: Row | None, ours: Cells | None, before: BeforeImage) -> tup
     )
 
 
-def _column(name: str, kind: Kind, rows: Any) -> Column:
+def _column(name: str, kind: Kind, rows: Sequence[Row]) -> Column:
     cells = [row.values[name] for row in rows]
     filled = [cell for cell in cells if cell is not None and cell.strip()]
     distinct = list(dict.fromkeys(filled))
