@@ -14,7 +14,7 @@ AicpError             1   500   anything without a better name
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class AicpError(Exception):
@@ -44,6 +44,13 @@ class AicpError(Exception):
         self.hint = hint
         self.reason_code = code or self.code
         self.facts = facts or {}
+        self.finding: tuple[str, str] | None = None  # (mission, rule): recorded after the rollback
+
+    def on(self, mission_id: str, rule: str) -> Self:
+        """The same refusal, to be recorded as a finding on a mission by the edge."""
+        self.finding = (mission_id, rule)
+        self.facts = {"rule": rule, **self.facts}
+        return self
 
     def as_dict(self) -> dict[str, Any]:
         """The wire form: {code, message, hint, exit_code, facts}."""

@@ -1,0 +1,486 @@
+-- AI Employee Control Plane: the one schema file (OP-3).
+-- Applied once by `aicp db apply`, after the roles anon, authenticated and service_role exist
+-- (Supabase has them; elsewhere the apply command makes them). Requests run as `authenticated`
+-- with request.jwt.claims set for their transaction; every tenant table forces row security.
+
+create schema if not exists app;
+revoke all on schema app from public;
+grant usage on schema app to authenticated, service_role;
+grant usage on schema public to authenticated, service_role;
+
+-- Which file built this database; a different hash is drift.
+create table app.meta (
+    only_row boolean primary key default true check (only_row),
+    schema_sha256 text not null,
+    applied_at timestamptz not null default now()
+);
+grant select on app.meta to authenticated, service_role;
+
+-- Who is asking: the claims of the current transaction, null when there are none.
+create function app.claims() returns jsonb
+language sql stable set search_path = ''
+as $$ select nullif(current_setting('request.jwt.claims', true), '')::jsonb $$;
+
+create function app.tenant_id() returns uuid
+language sql stable set search_path = ''
+as $$ select (app.claims() ->> 'tenant_id')::uuid $$;
+
+-- People ---------------------------------------------------------------------------------------
+
+create table public.tenants (
+    id uuid primary key,
+    slug text not null unique check (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+    name text not null,
+    created_at timestamptz not null
+);
+
+create table public.people (
+    id uuid primary key,
+    tenant_id uuid not null references public.tenants,
+    email text not null check (email = lower(email)),
+    display_name text not null,
+    roles text[] not null check (roles <@ array['operator', 'governance', 'engineering_lead',
+        'security_lead', 'database_lead', 'product_partner', 'analytics', 'oncall', 'admin']),
+    created_at timestamptz not null,
+    disabled_at timestamptz,
+    unique (tenant_id, email),
+    unique (tenant_id, id)
+);
+
+-- Tokens, sessions and one-time login links; only the hash of a secret is ever stored.
+create table public.credentials (
+    secret_sha256 text primary key check (length(secret_sha256) = 64),
+    tenant_id uuid not null references public.tenants,
+    person_id uuid not null,
+    kind text not null check (kind in ('token', 'session', 'link')),
+    created_at timestamptz not null,
+    expires_at timestamptz not null,
+    used_at timestamptz,
+    revoked_at timestamptz,
+    foreign key (tenant_id, person_id) references public.people (tenant_id, id)
+);
+create index credentials_person on public.credentials (tenant_id, person_id);
+
+-- Missions -------------------------------------------------------------------------------------
+
+create table public.missions (
+    id text primary key,
+    tenant_id uuid not null references public.tenants,
+    title text not null,
+    intent text not null,
+    owner_id uuid not null,
+    status text not null check (status in ('draft', 'in_progress', 'ready', 'blocked', 'completed', 'archived')),
+    current_stage text not null check (current_stage in ('Home', 'Define', 'Prepare', 'Plan', 'Approve', 'Execute', 'Reflect')),
+    readiness text not null check (readiness in ('unknown', 'needs_auth', 'needs_data', 'blocked', 'degraded', 'ready')),
+    run_state text not null default 'idle' check (run_state in ('idle', 'running', 'paused', 'stopped',
+        'failed', 'held', 'finished', 'undoing', 'undone', 'undo_stopped')),
+    blocking_reason text not null default '',
+    priority int not null default 2 check (priority between 0 and 4),
+    correlation_id text not null,
+    bd_issue text not null default '',
+    brain text not null default '',
+    brief jsonb,
+    brief_version int not null default 0,
+    brief_locked_at timestamptz,
+    coverage_percent numeric(5, 2) check (coverage_percent between 0 and 100),
+    plan_digest text,
+    cursor_seq int not null default 0,
+    step_count int not null default 0,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    completed_at timestamptz,
+    unique (tenant_id, id),
+    foreign key (tenant_id, owner_id) references public.people (tenant_id, id)
+);
+create index missions_recent on public.missions (tenant_id, created_at desc);
+create index missions_owner on public.missions (tenant_id, owner_id);
+
+create table public.mission_stages (
+    tenant_id uuid not null,
+    mission_id text not null,
+    stage text not null check (stage in ('Home', 'Define', 'Prepare', 'Plan', 'Approve', 'Execute', 'Reflect')),
+    status text not null check (status in ('pending', 'in_progress', 'ready', 'blocked', 'completed')),
+    blocking_reason text not null default '',
+    output jsonb,
+    started_at timestamptz,
+    completed_at timestamptz,
+    primary key (mission_id, stage),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
+);
+create index mission_stages_tenant on public.mission_stages (tenant_id, mission_id);
+
+-- Two different people acknowledge the safeguards of one version of the brief (TR-7): both unique
+-- constraints together make one person with two hats impossible.
+create table public.safeguard_acks (
+    tenant_id uuid not null,
+    mission_id text not null,
+    brief_version int not null,
+    person_id uuid not null,
+    capacity text not null check (capacity in ('owner', 'governance')),
+    acknowledged_at timestamptz not null,
+    primary key (mission_id, brief_version, capacity),
+    unique (mission_id, brief_version, person_id),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id),
+    foreign key (tenant_id, person_id) references public.people (tenant_id, id)
+);
+create index safeguard_acks_tenant on public.safeguard_acks (tenant_id, person_id);
+
+-- What a mission may reach, with scopes requested, granted and used (TR-4). No secret is here.
+create table public.connections (
+    tenant_id uuid not null,
+    mission_id text not null,
+    toolkit text not null,
+    account text not null,
+    config jsonb not null,
+    resource jsonb,
+    problem text not null default '',
+    requested_scopes text[] not null default '{}',
+    granted_scopes text[] not null default '{}',
+    used_scopes text[] not null default '{}',
+    inspected_at timestamptz,
+    primary key (mission_id, account),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
+);
+create index connections_tenant on public.connections (tenant_id, mission_id);
+
+-- What the Inspector read before planning; the plan is bound to these values.
+create table public.inspections (
+    tenant_id uuid not null,
+    mission_id text not null,
+    read_id text not null,
+    account text not null,
+    tool text not null,
+    args jsonb not null,
+    purpose text not null,
+    result jsonb not null,
+    row_count int not null,
+    data_version text not null,
+    read_at timestamptz not null,
+    primary key (mission_id, read_id),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
+);
+create index inspections_tenant on public.inspections (tenant_id, mission_id);
+
+create table public.plays (
+    tenant_id uuid not null,
+    mission_id text not null,
+    rank int not null check (rank between 1 and 3),
+    play jsonb not null,
+    rehearsal jsonb not null,
+    selected_at timestamptz,
+    primary key (mission_id, rank),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
+);
+create index plays_tenant on public.plays (tenant_id, mission_id);
+create unique index plays_one_selected on public.plays (mission_id) where selected_at is not null;
+
+-- Immutable: the canonical JSON whose digest people approve (TR-10).
+create table public.plans (
+    digest text not null check (length(digest) = 64),
+    tenant_id uuid not null,
+    mission_id text not null,
+    plan jsonb not null,
+    created_at timestamptz not null,
+    primary key (mission_id, digest),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
+);
+create index plans_tenant on public.plans (tenant_id, mission_id);
+
+create table public.approvals (
+    id text primary key,
+    tenant_id uuid not null,
+    mission_id text not null,
+    digest text not null,
+    risk text not null check (risk in ('low', 'medium_low', 'medium', 'high', 'critical')),
+    required text[] not null,
+    status text not null check (status in ('requested', 'approved', 'rejected', 'expired', 'voided')),
+    status_reason text not null default '',
+    requested_by uuid not null,
+    requested_at timestamptz not null,
+    expires_at timestamptz not null,
+    decided_at timestamptz,
+    consumed_at timestamptz,
+    unique (tenant_id, id),
+    check (consumed_at is null or status = 'approved'),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id),
+    foreign key (mission_id, digest) references public.plans (mission_id, digest),
+    foreign key (tenant_id, requested_by) references public.people (tenant_id, id)
+);
+create index approvals_mission on public.approvals (tenant_id, mission_id);
+create index approvals_digest on public.approvals (mission_id, digest);
+create unique index approvals_one_open on public.approvals (mission_id)
+    where status = 'requested' or (status = 'approved' and consumed_at is null);
+
+create table public.approval_decisions (
+    tenant_id uuid not null,
+    approval_id text not null,
+    person_id uuid not null,
+    capacity text not null check (capacity in ('owner', 'governance', 'lead')),
+    decision text not null check (decision in ('approved', 'rejected')),
+    digest text not null,
+    rationale text not null check (decision = 'approved' or rationale <> ''),
+    decided_at timestamptz not null,
+    primary key (approval_id, person_id),
+    unique (approval_id, capacity),
+    foreign key (tenant_id, approval_id) references public.approvals (tenant_id, id),
+    foreign key (tenant_id, person_id) references public.people (tenant_id, id)
+);
+create index approval_decisions_tenant on public.approval_decisions (tenant_id, approval_id);
+
+-- The journal: an intent row is committed before any effect, its result after it. An intent
+-- without a result is unknown and is reconciled by reading back, never blindly retried.
+create table public.tool_calls (
+    id bigint generated always as identity primary key,
+    tenant_id uuid not null,
+    mission_id text not null,
+    seq int not null,
+    purpose text not null check (purpose in ('step', 'release')),
+    key text not null,
+    tool text not null,
+    account text not null,
+    args jsonb not null,
+    args_digest text not null,
+    mutates boolean not null,
+    approval_id text,
+    before jsonb not null,
+    state text not null check (state in ('intent', 'done', 'failed', 'unknown')),
+    outcome jsonb,
+    verdicts jsonb not null,
+    error text not null default '',
+    reconciled boolean not null default false,
+    worker text not null,
+    started_at timestamptz not null,
+    finished_at timestamptz,
+    unique (mission_id, key),
+    -- I-1: nothing that changes the world is journalled without its approval.
+    check (not mutates or approval_id is not null),
+    check ((state = 'intent') = (finished_at is null)),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id),
+    foreign key (tenant_id, approval_id) references public.approvals (tenant_id, id)
+);
+create index tool_calls_mission on public.tool_calls (tenant_id, mission_id, seq);
+create index tool_calls_approval on public.tool_calls (tenant_id, approval_id);
+
+-- A finished journal row never changes again, except that an unknown one may be settled.
+create function app.keep_journal() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+    if old.state in ('done', 'failed') then
+        raise exception 'journal row % is final', old.id using errcode = 'restrict_violation';
+    end if;
+    if (new.args, new.tool, new.account, new.key, new.seq, new.before) is distinct from
+       (old.args, old.tool, old.account, old.key, old.seq, old.before) then
+        raise exception 'journal row % may only get its result', old.id using errcode = 'restrict_violation';
+    end if;
+    return new;
+end $$;
+create trigger tool_calls_keep before update on public.tool_calls
+    for each row execute function app.keep_journal();
+
+-- Effects that are prepared but have not left yet (T3); a timer job releases each when due.
+create table public.holds (
+    tenant_id uuid not null,
+    mission_id text not null,
+    seq int not null,
+    due_at timestamptz not null,
+    state text not null check (state in ('held', 'released', 'cancelled', 'unknown')),
+    settled_at timestamptz,
+    primary key (mission_id, seq),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
+);
+create index holds_due on public.holds (due_at) where state = 'held';
+create index holds_tenant on public.holds (tenant_id, mission_id);
+
+create table public.undo_runs (
+    id text primary key,
+    tenant_id uuid not null,
+    mission_id text not null,
+    reason text not null,
+    requested_by uuid not null,
+    state text not null check (state in ('running', 'done', 'stopped')),
+    requested_at timestamptz not null,
+    finished_at timestamptz,
+    unique (tenant_id, id),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id),
+    foreign key (tenant_id, requested_by) references public.people (tenant_id, id)
+);
+create index undo_runs_mission on public.undo_runs (tenant_id, mission_id);
+create unique index undo_runs_one_open on public.undo_runs (mission_id) where state = 'running';
+
+create table public.undo_steps (
+    tenant_id uuid not null,
+    undo_id text not null,
+    seq int not null,
+    status text not null check (status in ('restored', 'already', 'conflict', 'impossible', 'failed')),
+    difference jsonb not null default '[]',
+    residue text not null default '',
+    why text not null default '',
+    undone_at timestamptz not null,
+    primary key (undo_id, seq),
+    foreign key (tenant_id, undo_id) references public.undo_runs (tenant_id, id)
+);
+create index undo_steps_tenant on public.undo_steps (tenant_id, undo_id);
+
+-- Denials and surprises: what was tried, which rule said no, and that nothing happened.
+create table public.findings (
+    id bigint generated always as identity primary key,
+    tenant_id uuid not null,
+    mission_id text not null,
+    rule text not null,
+    message text not null,
+    facts jsonb not null default '{}',
+    found_at timestamptz not null,
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
+);
+create index findings_mission on public.findings (tenant_id, mission_id);
+
+-- Evidence: blobs live in the object store under their SHA-256; these rows name them.
+create table public.artifacts (
+    id text primary key,
+    tenant_id uuid not null,
+    mission_id text not null,
+    name text not null,
+    media_type text not null,
+    sha256 text not null check (length(sha256) = 64),
+    size_bytes bigint not null check (size_bytes >= 0),
+    stage text not null,
+    created_at timestamptz not null,
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
+);
+create index artifacts_mission on public.artifacts (tenant_id, mission_id);
+
+create table public.bundles (
+    manifest_sha256 text not null check (length(manifest_sha256) = 64),
+    tenant_id uuid not null,
+    mission_id text not null,
+    occasion text not null check (occasion in ('execution', 'release', 'undo')),
+    artifact_count int not null,
+    created_at timestamptz not null,
+    primary key (mission_id, manifest_sha256),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
+);
+create index bundles_tenant on public.bundles (tenant_id, mission_id);
+
+create table public.feedback (
+    tenant_id uuid not null,
+    mission_id text not null,
+    person_id uuid not null,
+    rating int not null check (rating between 1 and 5),
+    effort_saved_hours numeric(8, 2) check (effort_saved_hours >= 0),
+    notes text not null default '',
+    given_at timestamptz not null,
+    primary key (mission_id, person_id),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id),
+    foreign key (tenant_id, person_id) references public.people (tenant_id, id)
+);
+create index feedback_tenant on public.feedback (tenant_id, person_id);
+
+-- Telemetry: the catalogued events, in commit order for one mission; inserting one wakes the streams.
+create table public.telemetry_events (
+    id bigint generated always as identity primary key,
+    tenant_id uuid not null references public.tenants,
+    mission_id text,
+    event_type text not null,
+    stage text not null default '',
+    status text not null check (status in ('info', 'success', 'warning', 'error')),
+    context jsonb not null,
+    payload_sha text not null,
+    person_id uuid,
+    agent_name text not null default '',
+    correlation_id text not null,
+    created_at timestamptz not null,
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
+);
+create index telemetry_events_mission on public.telemetry_events (tenant_id, mission_id, id);
+create index telemetry_events_recent on public.telemetry_events (tenant_id, id desc);
+
+create function app.announce_event() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+    perform pg_notify('aicp_events', json_build_object(
+        'id', new.id, 'tenant_id', new.tenant_id, 'mission_id', new.mission_id)::text);
+    return null;
+end $$;
+create trigger telemetry_events_announce after insert on public.telemetry_events
+    for each row execute function app.announce_event();
+
+-- How often a play was finished, and how it was rated (planning precedents).
+create view public.play_precedents with (security_invoker = true) as
+select p.tenant_id,
+       p.play ->> 'id' as play_id,
+       count(distinct p.mission_id)::int as finished,
+       avg(f.rating)::float8 as rating
+from public.plays p
+join public.missions m on m.id = p.mission_id and m.status = 'completed'
+left join public.feedback f on f.mission_id = p.mission_id
+where p.selected_at is not null
+group by 1, 2;
+
+-- Jobs are committed with the rows they belong to: the queue's own function, in our transaction.
+create function app.enqueue(queue text, task text, lock_name text, unique_name text, args jsonb, due timestamptz, priority int)
+returns void
+language plpgsql security definer set search_path = queue, pg_catalog
+as $$
+begin
+    perform queue.procrastinate_defer_jobs_v1(
+        array[row(queue, task, priority, lock_name, unique_name, args, due)]::queue.procrastinate_job_to_defer_v1[]);
+exception when unique_violation then
+    -- A job of that unique name is already waiting: one is enough.
+    null;
+end $$;
+
+-- Row security: a tenant sees its own rows and nothing else, whoever owns the table.
+do $$
+declare
+    name text;
+    tenant_column text;
+begin
+    foreach name in array array['tenants', 'people', 'credentials', 'missions', 'mission_stages',
+        'safeguard_acks', 'connections', 'inspections', 'plays', 'plans', 'approvals',
+        'approval_decisions', 'tool_calls', 'holds', 'undo_runs', 'undo_steps', 'findings',
+        'artifacts', 'bundles', 'feedback', 'telemetry_events']
+    loop
+        tenant_column := case name when 'tenants' then 'id' else 'tenant_id' end;
+        execute format('alter table public.%I enable row level security', name);
+        execute format('alter table public.%I force row level security', name);
+        execute format('create policy %I on public.%I for select to authenticated using (%I = (select app.tenant_id()))',
+            name || '_read', name, tenant_column);
+        if name not in ('tenants', 'people', 'credentials') then
+            execute format('create policy %I on public.%I for insert to authenticated with check (%I = (select app.tenant_id()))',
+                name || '_add', name, tenant_column);
+        end if;
+        execute format('grant select, insert, update on public.%I to service_role', name);
+    end loop;
+
+    foreach name in array array['missions', 'mission_stages', 'connections', 'inspections', 'plays',
+        'approvals', 'tool_calls', 'holds', 'undo_runs', 'feedback']
+    loop
+        execute format('create policy %I on public.%I for update to authenticated using (tenant_id = (select app.tenant_id())) with check (tenant_id = (select app.tenant_id()))',
+            name || '_change', name);
+        execute format('grant update on public.%I to authenticated', name);
+    end loop;
+
+    foreach name in array array['missions', 'mission_stages', 'safeguard_acks', 'connections',
+        'inspections', 'plays', 'plans', 'approvals', 'approval_decisions', 'tool_calls', 'holds',
+        'undo_runs', 'undo_steps', 'findings', 'artifacts', 'bundles', 'feedback', 'telemetry_events']
+    loop
+        execute format('grant insert on public.%I to authenticated', name);
+    end loop;
+end $$;
+-- Planning again replaces what was read and proposed; nothing else is ever deleted.
+create policy plays_drop on public.plays for delete to authenticated using (tenant_id = (select app.tenant_id()));
+create policy inspections_drop on public.inspections for delete to authenticated using (tenant_id = (select app.tenant_id()));
+grant delete on public.plays, public.inspections to authenticated;
+grant select on public.tenants, public.people, public.missions, public.mission_stages,
+    public.safeguard_acks, public.connections, public.inspections, public.plays, public.plans,
+    public.approvals, public.approval_decisions, public.tool_calls, public.holds, public.undo_runs,
+    public.undo_steps, public.findings, public.artifacts, public.bundles, public.feedback,
+    public.telemetry_events, public.play_precedents to authenticated;
+grant select on public.play_precedents to service_role;
+
+-- service_role signs people in and runs the queue; it bypasses row security by its role attribute.
+revoke execute on all functions in schema app from public;
+grant execute on function app.claims(), app.tenant_id(),
+    app.enqueue(text, text, text, text, jsonb, timestamptz, int) to authenticated, service_role;

@@ -50,6 +50,7 @@ class Step(Frozen):
     undo: str  # how it is taken back, or why it cannot be
     subject: str = ""  # whom or what it is about: "Acme Castings <kim@acme.example>"
     group: str = ""  # steps of a group are shown together: "Draft the mails"
+    zone: str = ""  # IANA zone of the recipient, for send windows
     expect_version: str = ""  # version of the touched row when it was read ("" : nothing read)
 
     @property

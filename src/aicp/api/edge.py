@@ -1,0 +1,88 @@
+"""What every route shares: the app, who is asking, and how an error leaves the building."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from aicp.app import App
+from aicp.errors import AicpError, BadInput, SignInNeeded
+from aicp.kernel.db import Actor
+from aicp.people.sessions import who
+from aicp.telemetry.logs import log
+
+SESSION_COOKIE = "aicp_session"
+
+
+def get_app(request: Request) -> App:
+    return request.app.state.aicp
+
+
+def secret_of(request: Request) -> str:
+    """The token of a program (Authorization: Bearer) or the session of a browser."""
+    header = request.headers.get("authorization", "")
+    if header.lower().startswith("bearer "):
+        return header[7:].strip()
+    return request.cookies.get(SESSION_COOKIE, "")
+
+
+def get_actor(request: Request) -> Actor:
+    """Who is asking.
+
+    Raises:
+        SignInNeeded: nobody we know.
+    """
+    app, secret = get_app(request), secret_of(request)
+    if not secret:
+        raise SignInNeeded("you are not signed in", hint="get a link with `aicp login`")
+    with app.db.service() as conn:
+        return who(conn, secret, ("token", "session"), at=app.clock()).actor
+
+
+AppDep = Annotated[App, Depends(get_app)]
+ActorDep = Annotated[Actor, Depends(get_actor)]
+
+
+def correlation_of(request: Request) -> str:
+    """One id for everything a request causes: the caller's own, or a new one."""
+    given = request.headers.get("x-correlation-id", "")
+    if (
+        given.isascii()
+        and 0 < len(given) <= 64
+        and given.replace("-", "").replace("_", "").isalnum()
+    ):
+        return given
+    return f"req_{secrets.token_hex(8)}"
+
+
+def error_body(error: AicpError, correlation_id: str) -> dict[str, Any]:
+    return {"error": error.as_dict() | {"correlation_id": correlation_id}}
+
+
+def install_errors(server: FastAPI) -> None:
+    """Every error is one JSON sentence with a correlation id; never a traceback."""
+
+    @server.exception_handler(AicpError)
+    def refused(request: Request, error: AicpError) -> JSONResponse:
+        return JSONResponse(error_body(error, correlation_of(request)), status_code=error.status)
+
+    @server.exception_handler(RequestValidationError)
+    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+        wrong = BadInput(f"{place}: {first['msg']}", hint="see /docs for what this route takes")
+        return JSONResponse(error_body(wrong, correlation_of(request)), status_code=422)
+
+    @server.exception_handler(Exception)
+    def broken(request: Request, error: Exception) -> JSONResponse:
+        correlation_id = correlation_of(request)
+        log.error("request failed", correlation_id=correlation_id, exc_info=error)
+        wrong = AicpError(
+            f"something went wrong here; the log has it under {correlation_id}",
+            hint="try again; report it with that id if it stays",
+        )
+        return JSONResponse(error_body(wrong, correlation_id), status_code=500)

@@ -1,0 +1,201 @@
+"""Missions over JSON: one route for each thing a person can do (MI-1 to MI-7)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from aicp.api.edge import ActorDep, AppDep
+from aicp.missions import approve, control, define, plan, prepare, reflect, store, undo, view
+from aicp.missions.sources import Sources
+
+router = APIRouter(prefix="/api/missions", tags=["missions"])
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewMissionBody(Body):
+    intent: str
+    title: str = ""
+    priority: int = 2
+    data: list[str] = Field(
+        default_factory=list, description="absolute paths or database URLs with #table"
+    )
+    smtp: str = ""
+    sender: str = ""
+    mail_folder: str = ""
+    delivered: str = ""
+    calendar: str = ""
+
+
+class ChipBody(Body):
+    text: str | None = Field(None, description="the new words; null accepts the chip as it is")
+
+
+class OverrideBody(Body):
+    rationale: str
+
+
+class SelectBody(Body):
+    rank: int
+
+
+class ApproveBody(Body):
+    digest: str
+    rationale: str = ""
+
+
+class ReasonBody(Body):
+    reason: str = ""
+
+
+class ResumeBody(Body):
+    happened: bool | None = None
+
+
+class FeedbackBody(Body):
+    rating: int
+    notes: str = ""
+    effort_saved_hours: float | None = None
+
+
+@router.post("", status_code=201)
+def create(body: NewMissionBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    sources = Sources(
+        data=tuple(body.data), smtp=body.smtp, sender=body.sender, mail_folder=body.mail_folder,
+        delivered=body.delivered, calendar=body.calendar,
+    )  # fmt: skip
+    new = define.NewMission(body.intent, sources, body.title, body.priority)
+    with app.transaction(actor) as conn:
+        mission_id = define.create(conn, actor, app.services, new)
+        return view.summary(store.get(conn, mission_id))
+
+
+@router.get("")
+def index(
+    app: AppDep, actor: ActorDep, stage: str | None = None, status: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> list[dict[str, Any]]:  # fmt: skip
+    with app.transaction(actor) as conn:
+        return [
+            view.summary(m) for m in store.recent(conn, limit=limit, stage=stage, status=status)
+        ]
+
+
+@router.get("/{mission_id}")
+def show(mission_id: str, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return view.document(conn, store.get(conn, mission_id))
+
+
+@router.get("/{mission_id}/events")
+def events(
+    mission_id: str, app: AppDep, actor: ActorDep, after: int = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 500,
+) -> list[dict[str, Any]]:  # fmt: skip
+    with app.transaction(actor) as conn:
+        return view.events(conn, store.get(conn, mission_id).id, after=after, limit=limit)
+
+
+@router.put("/{mission_id}/brief/{chip_id}")
+def edit_chip(
+    mission_id: str, chip_id: str, body: ChipBody, app: AppDep, actor: ActorDep
+) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        define.edit(conn, actor, app.services, mission_id, chip_id, body.text)
+        return view.document(conn, store.get(conn, mission_id))
+
+
+@router.post("/{mission_id}/acknowledgements", status_code=201)
+def acknowledge(mission_id: str, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return define.acknowledge(conn, actor, app.services, mission_id)
+
+
+@router.post("/{mission_id}/override", status_code=201)
+def override(mission_id: str, body: OverrideBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return prepare.override(conn, actor, app.services, mission_id, body.rationale)
+
+
+@router.post("/{mission_id}/plan", status_code=201)
+def select(mission_id: str, body: SelectBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return plan.select(conn, actor, app.services, mission_id, body.rank)
+
+
+@router.post("/{mission_id}/approval", status_code=201)
+def give_approval(
+    mission_id: str, body: ApproveBody, app: AppDep, actor: ActorDep
+) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return approve.approve(
+            conn, actor, app.services, mission_id, digest=body.digest, rationale=body.rationale
+        )
+
+
+@router.post("/{mission_id}/rejection", status_code=201)
+def reject(mission_id: str, body: ReasonBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return approve.reject(conn, actor, app.services, mission_id, rationale=body.reason)
+
+
+@router.post("/{mission_id}/run", status_code=201)
+def run(mission_id: str, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return control.run_now(conn, actor, app.services, mission_id)
+
+
+@router.post("/{mission_id}/pause", status_code=201)
+def pause(mission_id: str, body: ReasonBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return control.pause(conn, actor, app.services, mission_id, body.reason)
+
+
+@router.post("/{mission_id}/resume", status_code=201)
+def resume(mission_id: str, body: ResumeBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return control.resume(conn, actor, app.services, mission_id, body.happened)
+
+
+@router.post("/{mission_id}/stop", status_code=201)
+def stop(mission_id: str, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return control.stop(conn, actor, app.services, mission_id)
+
+
+@router.post("/{mission_id}/undo", status_code=201)
+def take_back(mission_id: str, body: ReasonBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return undo.request(conn, actor, app.services, mission_id, body.reason)
+
+
+@router.get("/{mission_id}/evidence")
+def evidence(mission_id: str, app: AppDep, actor: ActorDep) -> list[dict[str, Any]]:
+    with app.transaction(actor) as conn:
+        mission = store.get(conn, mission_id)
+        found = reflect.bundles(conn, mission.id)
+    return [
+        {**row, "artifacts": reflect.contents(app.services, mission, row["manifest_sha256"])}
+        for row in found
+    ]
+
+
+@router.post("/{mission_id}/evidence/verification", status_code=201)
+def verify_evidence(mission_id: str, app: AppDep, actor: ActorDep) -> list[dict[str, Any]]:
+    with app.transaction(actor) as conn:
+        mission = store.get(conn, mission_id)
+        return reflect.check(app.services, mission, conn)
+
+
+@router.post("/{mission_id}/feedback", status_code=201)
+def feedback(mission_id: str, body: FeedbackBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return reflect.feedback(
+            conn, actor, app.services, mission_id, rating=body.rating, notes=body.notes,
+            hours=body.effort_saved_hours,
+        )  # fmt: skip

@@ -1,0 +1,37 @@
+"""The HTTP server: JSON under /api, pages everywhere else, /health for machines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from aicp import __version__
+from aicp.api import health, missions, people, stream
+from aicp.api.edge import install_errors
+from aicp.app import App
+from aicp.kernel.live import Live
+
+
+def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
+    """The ASGI application of a composed app.
+
+    Args:
+        pages: the console's routers, handed in by the process that serves pages too.
+    """
+
+    @asynccontextmanager
+    async def lifespan(server: FastAPI) -> AsyncIterator[None]:
+        server.state.live = Live(app.db.url)
+        async with server.state.live.running():
+            yield
+        app.close()
+
+    server = FastAPI(title="AI Employee Control Plane", version=__version__, lifespan=lifespan,
+                     docs_url="/docs", redoc_url=None)  # fmt: skip
+    server.state.aicp = app
+    install_errors(server)
+    for router in (health.router, missions.router, stream.router, people.router, *pages):
+        server.include_router(router)
+    return server

@@ -1,0 +1,91 @@
+"""The composition root: the only place that decides which parts a process is made of."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from aicp.errors import AicpError
+from aicp.evidence.stores.local import LocalEvidence
+from aicp.kernel import postgres
+from aicp.kernel.clock import Clock, system_clock
+from aicp.kernel.db import Actor, Connection, Database
+from aicp.missions.services import Services
+from aicp.schema.apply import apply
+from aicp.settings import Settings
+from aicp.telemetry.record import record
+from aicp.trust import journal
+
+
+@dataclass(frozen=True)
+class App:
+    """A running part of the product: settings, database and what the missions need."""
+
+    settings: Settings
+    db: Database
+    services: Services
+    clock: Clock
+
+    @contextmanager
+    def transaction(self, actor: Actor) -> Iterator[Connection]:
+        """The edge's one transaction. A refusal rolls it back and is recorded on its own."""
+        try:
+            with self.db.transaction(actor) as conn:
+                yield conn
+        except AicpError as error:
+            if error.finding:
+                self._record_refusal(actor, error)
+            raise
+
+    def _record_refusal(self, actor: Actor, error: AicpError) -> None:
+        mission_id, rule = error.finding or ("", "")
+        at = self.clock()
+        with self.db.transaction(actor) as conn:
+            journal.find(
+                conn, actor, mission_id, rule=rule, message=error.message,
+                facts={"by": str(actor.person_id), "exit_code": error.exit_code}, at=at,
+            )  # fmt: skip
+            record(
+                conn, actor, "approval_refused", {"rule": rule}, at=at, mission_id=mission_id,
+                stage="", status="warning",
+            )  # fmt: skip
+
+    def close(self) -> None:
+        self.db.close()
+
+
+def database_url(settings: Settings) -> str:
+    """Where the data is: DATABASE_URL, or the embedded server, started and given its schema."""
+    if settings.database_url:
+        return settings.database_url
+    cluster = postgres.start(settings.data_dir)
+    apply(cluster.owner_url, password=cluster.app_password)
+    return cluster.url
+
+
+def build(
+    settings: Settings, *, name: str, url: str | None = None, clock: Clock = system_clock
+) -> App:
+    """Put a process together.
+
+    Args:
+        name: what it is: "server", "worker", "cli".
+        url: the database, when it is already known to run.
+    """
+    db = Database(url or database_url(settings), name=name, prepares=settings.prepares)
+    services = Services(
+        db=db,
+        clock=clock,
+        evidence=LocalEvidence(settings.data_dir / "evidence"),
+        work_dir=settings.data_dir / "work",
+        roots=settings.roots,
+        model=settings.model_name,
+        hold_seconds=settings.integer("hold_seconds"),
+        approval_hours=settings.integer("approval_hours"),
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+    )
+    services.work_dir.mkdir(parents=True, exist_ok=True)
+    return App(settings, db, services, clock)

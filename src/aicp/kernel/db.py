@@ -1,0 +1,126 @@
+"""The database door: a pool, and transactions that carry who is asking.
+
+A transaction is opened by an edge (request, job, command) and by nobody below it. Its first round trip
+sets the role and the claims for that transaction only, so pooled connections never leak a tenant.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from aicp.errors import UpstreamDown
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a person of a tenant. Agents act as the mission's owner, under an agent's name."""
+
+    tenant_id: UUID
+    person_id: UUID
+    roles: tuple[str, ...] = ()
+    name: str = ""
+    agent: str = ""
+
+    @property
+    def claims(self) -> str:
+        return json.dumps(
+            {
+                "sub": str(self.person_id),
+                "tenant_id": str(self.tenant_id),
+                "roles": list(self.roles),
+            }
+        )
+
+
+class Database:
+    """A pool of connections of one login.
+
+    Args:
+        url: libpq connection string.
+        size: most connections at once.
+        name: shown as application_name.
+        prepares: whether server-side prepared statements may be used (not behind a transaction pooler).
+    """
+
+    def __init__(self, url: str, *, name: str, size: int = 10, prepares: bool = True) -> None:
+        self.url = url
+        self.pool = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=10,
+            check=ConnectionPool.check_connection,
+            kwargs={
+                "application_name": f"aicp:{name}",
+                "connect_timeout": 5,
+                "prepare_threshold": 5 if prepares else None,
+            },
+            open=True,
+        )
+
+    @contextmanager
+    def transaction(self, actor: Actor) -> Iterator[Connection]:
+        """One transaction as this person: row security lets through their tenant only (TR-22).
+
+        Raises:
+            UpstreamDown: the database does not answer.
+        """
+        with self._open("authenticated", actor.claims) as conn:
+            yield conn
+
+    @contextmanager
+    def service(self) -> Iterator[Connection]:
+        """One transaction across tenants, for signing in, tenants themselves and the queue."""
+        with self._open("service_role", "") as conn:
+            yield conn
+
+    @contextmanager
+    def _open(self, role: str, claims: str) -> Iterator[Connection]:
+        try:
+            with self.pool.connection() as conn:
+                conn.execute(
+                    "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true)",
+                    (role, claims),
+                )
+                yield conn
+        except PoolTimeout:
+            raise UpstreamDown(
+                "the database gave no connection within 10 seconds",
+                hint="run `aicp doctor`; the system resumes by itself once the database is back",
+            ) from None
+        except psycopg.OperationalError as error:
+            raise UpstreamDown(
+                f"the database connection broke ({type(error).__name__})",
+                hint="run `aicp doctor`; the system resumes by itself once the database is back",
+            ) from error
+
+    @contextmanager
+    def lease(self, name: str) -> Iterator[bool]:
+        """Hold a name for as long as this process and its connection live; False when another holds it.
+
+        A session lock on a connection of its own: a killed process loses it at once, a frozen one keeps
+        it, so two never work under one name. Needs a direct connection, not a transaction pooler.
+        """
+        try:
+            conn = psycopg.connect(
+                self.url, autocommit=True, connect_timeout=5, application_name="aicp:lease"
+            )
+        except psycopg.OperationalError as error:
+            raise UpstreamDown("the database does not answer", hint="run `aicp doctor`") from error
+        with conn:
+            row = conn.execute(
+                "select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)
+            ).fetchone()
+            yield bool(row and row[0])
+
+    def close(self) -> None:
+        self.pool.close()

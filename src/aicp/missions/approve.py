@@ -1,0 +1,171 @@
+"""Approve: people decide on one digest; enough of the right ones start the run (TR-10)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from aicp.errors import BadInput, Forbidden, GateBlocked
+from aicp.kernel.db import Actor, Connection
+from aicp.missions import flow, store
+from aicp.missions.lifecycle import Facts, reasons
+from aicp.missions.services import Services
+from aicp.missions.store import ApprovalRow, Mission
+from aicp.telemetry.record import record
+from aicp.trust.approvals import Decider, Refusal, capacity_for, complete
+from aicp.trust.plan import Plan
+
+
+def approve(
+    conn: Connection,
+    actor: Actor,
+    services: Services,
+    mission_id: str,
+    *,
+    digest: str,
+    rationale: str = "",
+) -> dict[str, Any]:
+    """Approve the plan of this very digest. The last approval needed starts the run.
+
+    Args:
+        digest: what the person read: the whole digest, or at least its first 12 digits.
+
+    Raises:
+        GateBlocked: the approval does not count; `code` names the rule and a finding is recorded.
+    """
+    mission, row = _open_request(conn, mission_id)
+    at = services.clock()
+    request = store.as_request(row, store.decisions(conn, row.id))
+    decider = Decider(actor.person_id, actor.person_id == mission.owner_id, actor.roles)
+    meant = row.digest if len(digest) >= 12 and row.digest.startswith(digest) else digest
+    capacity = capacity_for(request, decider, meant, at)
+    if isinstance(capacity, Refusal):
+        raise _refused(mission, capacity)
+    store.add_decision(
+        conn, actor, row.id, capacity=capacity, decision="approved", digest=row.digest,
+        rationale=rationale, at=at,
+    )  # fmt: skip
+    request = store.as_request(row, store.decisions(conn, row.id))
+    open_still = complete(request)
+    record(
+        conn, actor, "approval_granted",
+        {"play_id": _play_id(mission), "approver_role": capacity, "complete": open_still is None}, at=at,
+        mission_id=mission.id, correlation_id=mission.correlation_id, stage="Approve", status="success",
+    )  # fmt: skip
+    if open_still is not None:
+        return {"capacity": capacity, "complete": False, "missing": open_still.why}
+    store.settle_approval(conn, row.id, "approved", reason="", at=at)
+    facts = Facts(
+        approved=True,
+        digest_matches=mission.plan_digest == row.digest,
+        expired=at >= row.expires_at,
+    )
+    flow.enter(
+        conn, actor, mission, at=at, shut=reasons("Approve", facts),
+        output={"approval_decision": "approved", "digest": row.digest},
+    )  # fmt: skip
+    return {"capacity": capacity, "complete": True, "missing": ""}
+
+
+def reject(
+    conn: Connection, actor: Actor, services: Services, mission_id: str, *, rationale: str
+) -> dict[str, Any]:
+    """Refuse the plan with a reason; the mission goes back to Plan.
+
+    Raises:
+        BadInput: no reason was given.
+        Forbidden: the person has no say in this approval.
+    """
+    if not rationale.strip():
+        raise BadInput(
+            "a rejection needs its reason", hint='add --reason "what should be different"'
+        )
+    mission, row = _open_request(conn, mission_id)
+    decider = Decider(actor.person_id, actor.person_id == mission.owner_id, actor.roles)
+    if not decider.capacities:
+        raise Forbidden("you have no say in this approval")
+    at = services.clock()
+    store.add_decision(
+        conn, actor, row.id, capacity=decider.capacities[0], decision="rejected", digest=row.digest,
+        rationale=rationale, at=at,
+    )  # fmt: skip
+    store.settle_approval(conn, row.id, "rejected", reason=rationale, at=at)
+    record(
+        conn, actor, "approval_rejected", {"rejection_reason_length": len(rationale)}, at=at,
+        mission_id=mission.id, correlation_id=mission.correlation_id, stage="Approve", status="warning",
+    )  # fmt: skip
+    flow.go_back(conn, actor, mission, "Plan", reason="the plan was rejected", at=at)
+    store.mark_stage(conn, mission.id, "Plan", "ready", at=at)
+    return {"stage": "Plan", "reason": rationale}
+
+
+def sheet(conn: Connection, mission: Mission, row: ApprovalRow, plan: Plan) -> dict[str, Any]:
+    """What an approver must see before deciding (domain.md 5, TR-8): all of it, with counts."""
+    given = store.decisions(conn, row.id)
+    request = store.as_request(row, given)
+    still = complete(request)
+    play = plan.play
+    return {
+        "mission": {"id": mission.id, "title": mission.title, "owner": mission.owner_name},
+        "approval": {
+            "id": row.id, "digest": row.digest, "status": row.status, "status_reason": row.status_reason,
+            "risk": row.risk, "required": list(row.required), "expires_at": row.expires_at,
+            "decisions": given, "missing": "" if still is None else still.why,
+            "consumed_at": row.consumed_at,
+        },
+        "what": play.summary,
+        "affected": play.affected,
+        "safeguards": [guard.model_dump(mode="json") for guard in plan.safeguards],
+        "scopes": list(plan.scopes),
+        "risk": {"impact": play.impact, "reversibility": play.reversibility, "risk": play.risk},
+        "cost": play.estimate,
+        "undo": {"tiers": _tiers(plan), "point_of_no_return": _no_return(plan)},
+        "contacts": {"owner": mission.owner_name},
+        "data_versions": plan.data_versions,
+        "steps": [step.model_dump(mode="json") for step in play.steps],
+        "notes": list(play.notes),
+    }  # fmt: skip
+
+
+def expire(conn: Connection, mission: Mission, row: ApprovalRow, *, at: datetime) -> None:
+    """Close a request whose time is over."""
+    store.settle_approval(conn, row.id, "expired", reason="nobody decided in time", at=at)
+    store.mark_stage(conn, mission.id, "Approve", "blocked", at=at, reason="the approval expired")
+    store.change(
+        conn, mission.id, at, status="blocked",
+        blocking_reason="the approval expired; choose the play again to ask anew",
+    )  # fmt: skip
+
+
+def _open_request(conn: Connection, mission_id: str) -> tuple[Mission, ApprovalRow]:
+    mission = store.get(conn, mission_id, lock=True)
+    row = store.approval(conn, mission.id)
+    if row is None:
+        raise GateBlocked(
+            f"there is nothing to approve yet: the mission is in {mission.current_stage}",
+            hint=f"choose a play first: aicp mission plan {mission.id} --select 1",
+        ).on(mission.id, "not-open")
+    return mission, row
+
+
+def _refused(mission: Mission, refusal: Refusal) -> GateBlocked:
+    return GateBlocked(
+        f"this approval does not count: {refusal.why}",
+        hint=f"read the sheet again: aicp mission approve {mission.id}",
+        code=refusal.rule,
+    ).on(mission.id, f"approval:{refusal.rule}")  # type: ignore[return-value]
+
+
+def _play_id(mission: Mission) -> str:
+    return (mission.plan_digest or "")[:12]
+
+
+def _tiers(plan: Plan) -> dict[str, int]:
+    tiers = [step.undo_tier.value for step in plan.play.steps if step.mutates]
+    return {tier: tiers.count(tier) for tier in sorted(set(tiers))}
+
+
+def _no_return(plan: Plan) -> int | None:
+    """The first step that cannot be taken back exactly; T3 counts only once its hold is over."""
+    late = (s.seq for s in plan.play.steps if s.undo_tier.value in ("T4", "T5"))
+    return next(late, None)

@@ -1,0 +1,141 @@
+"""Pause, resume, stop: effective before the next intent, since they write the row the gate locks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aicp.errors import BadInput, Forbidden, GateBlocked
+from aicp.kernel.db import Actor, Connection
+from aicp.missions import flow, store
+from aicp.missions.execute import enqueue_release
+from aicp.missions.services import Services
+from aicp.missions.store import Mission
+from aicp.telemetry.record import record
+from aicp.toolkits.model import Outcome
+from aicp.trust import journal
+from aicp.trust.approvals import complete
+
+MAY_STOP = {"governance", "oncall", "admin", "engineering_lead", "security_lead"}
+
+
+def pause(
+    conn: Connection, actor: Actor, services: Services, mission_id: str, reason: str
+) -> dict[str, Any]:
+    """No further call begins; the one under way finishes and is recorded. Held effects stay held."""
+    mission = _mine(conn, actor, mission_id)
+    if mission.run_state not in ("running", "held"):
+        raise GateBlocked(f"the run is {mission.run_state}; there is nothing to pause")
+    at = services.clock()
+    store.change(conn, mission.id, at, run_state="paused", status="blocked",
+                 blocking_reason=reason or "paused by a person")  # fmt: skip
+    _event(conn, actor, services, mission, "execution_paused", {"reason": "person"})
+    return {"run_state": "paused", "at_step": mission.cursor_seq}
+
+
+def resume(
+    conn: Connection,
+    actor: Actor,
+    services: Services,
+    mission_id: str,
+    happened: bool | None = None,
+) -> dict[str, Any]:
+    """Go on where it stopped: a paused run at its cursor, a blocked stage from its beginning.
+
+    Args:
+        happened: a person's answer for a call whose outcome is unknown.
+    """
+    mission = _mine(conn, actor, mission_id)
+    at = services.clock()
+    if happened is not None:
+        _settle_unknown(conn, mission, services, happened)
+    elif _unknown(conn, mission):
+        raise GateBlocked(
+            "the outcome of the last call is unknown; resuming could repeat it",
+            hint=f"look at the other side, then: aicp mission resume {mission.id} --happened yes|no",
+        ).on(mission.id, "outcome-unknown")
+    if mission.run_state == "paused":
+        return _resume_run(conn, actor, services, mission)
+    if mission.status == "blocked" and mission.run_state == "idle":
+        store.mark_stage(conn, mission.id, mission.current_stage, "in_progress", at=at)
+        store.change(conn, mission.id, at, status="in_progress", blocking_reason="")
+        flow.enqueue_stage(conn, mission, mission.current_stage)
+        return {"stage": mission.current_stage, "run_state": mission.run_state}
+    raise GateBlocked(f"nothing is paused or blocked: the run is {mission.run_state}")
+
+
+def stop(conn: Connection, actor: Actor, services: Services, mission_id: str) -> dict[str, Any]:
+    """End the run for good; what was done stays done until it is undone, what is held never leaves."""
+    mission = _mine(conn, actor, mission_id)
+    if mission.run_state not in ("idle", "running", "paused", "held"):
+        raise GateBlocked(f"the run is {mission.run_state}; there is nothing to stop")
+    at = services.clock()
+    store.change(conn, mission.id, at, run_state="stopped", status="blocked",
+                 blocking_reason="stopped by a person; undo it, or archive it")  # fmt: skip
+    _event(conn, actor, services, mission, "execution_stopped", {"at_step": mission.cursor_seq})
+    return {"run_state": "stopped", "done_steps": mission.cursor_seq}
+
+
+def _resume_run(
+    conn: Connection, actor: Actor, services: Services, mission: Mission
+) -> dict[str, Any]:
+    at = services.clock()
+    finished = mission.current_stage == "Reflect"
+    state = "held" if finished else "running"
+    store.change(conn, mission.id, at, run_state=state, status="in_progress", blocking_reason="")
+    _event(conn, actor, services, mission, "execution_resumed", {"at_step": mission.cursor_seq})
+    if finished:
+        for seq, (due, hold) in journal.holds(conn, mission.id).items():
+            if hold == "held":
+                enqueue_release(conn, mission, seq, max(due, at))
+    else:
+        store.mark_stage(conn, mission.id, "Execute", "in_progress", at=at)
+        flow.enqueue_stage(conn, mission, "Execute")
+    return {"run_state": state, "at_step": mission.cursor_seq}
+
+
+def _unknown(conn: Connection, mission: Mission) -> list[journal.Entry]:
+    rows = [*journal.entries(conn, mission.id), *journal.entries(conn, mission.id, "release")]
+    return [entry for entry in rows if entry.state == "unknown"]
+
+
+def _settle_unknown(conn: Connection, mission: Mission, services: Services, happened: bool) -> None:
+    rows = _unknown(conn, mission)
+    if not rows:
+        raise BadInput("no call of this mission has an unknown outcome")
+    at = services.clock()
+    for entry in rows:
+        journal.finish(
+            conn, mission.id, entry.key, state="done" if happened else "failed", at=at, reconciled=True,
+            outcome=Outcome({"settled_by": "a person"}) if happened else None,
+            error="" if happened else "a person saw that it did not happen",
+        )  # fmt: skip
+        if entry.purpose == "release":
+            journal.settle_hold(
+                conn, mission.id, entry.seq, "released" if happened else "held", at=at
+            )
+        elif happened:
+            conn.execute(
+                "update missions set cursor_seq = %s where id = %s and cursor_seq = %s",
+                (entry.seq, mission.id, entry.seq - 1),
+            )
+
+
+def _mine(conn: Connection, actor: Actor, mission_id: str) -> Mission:
+    mission = store.get(conn, mission_id, lock=True)
+    if actor.person_id != mission.owner_id and not MAY_STOP & set(actor.roles):
+        raise Forbidden("only the owner, governance and on-call control a run")
+    return mission
+
+
+def _event(
+    conn: Connection,
+    actor: Actor,
+    services: Services,
+    mission: Mission,
+    name: str,
+    context: dict[str, Any],
+) -> None:
+    record(
+        conn, actor, name, context, at=services.clock(), mission_id=mission.id,
+        correlation_id=mission.correlation_id, stage="Execute", status="warning",
+    )  # fmt: skip

@@ -1,0 +1,250 @@
+"""Plan: ranked plays bound to what was read, each rehearsed and taken back on a copy; one is chosen."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import Any
+
+from aicp.brain.brief import Brief
+from aicp.errors import BadInput, Forbidden, GateBlocked
+from aicp.kernel.db import Actor, Connection
+from aicp.kernel.ids import new_id
+from aicp.missions import flow, store
+from aicp.missions.lifecycle import Facts, reasons
+from aicp.missions.prepare import addresses_in, open_providers
+from aicp.missions.services import Services
+from aicp.missions.store import Inspection, Mission
+from aicp.telemetry.record import record
+from aicp.toolkits.model import Call, ToolSpec, UndoStatus
+from aicp.toolkits.providers.base import Provider, ProviderError
+from aicp.trust.approvals import REQUIRED
+from aicp.trust.gate import resolve
+from aicp.trust.plan import Plan, Play, Safeguard
+
+
+def run(services: Services, mission: Mission) -> None:
+    """The job of the stage: propose at most three plays and rehearse each on a copy."""
+    from aicp.brain.agents import run_planner
+
+    actor = mission.agent("planner")
+    brief = mission.understanding
+    if brief is None:
+        raise GateBlocked("there is no brief to plan for")
+    providers = open_providers(services, mission, actor)
+    with services.db.transaction(actor) as conn:
+        found = store.inspections(conn, mission.id)
+        precedents = store.precedents(conn)
+        rows = store.connections(conn, mission.id)
+    plays = run_planner(
+        brief,
+        [resource for row in rows if (resource := row.described)],
+        {inspection.read_id: inspection.result for inspection in found},
+        tools=_tools(providers),
+        now=services.clock(),
+        precedents=precedents,
+        model=services.model,
+    )
+    tools = _tools(providers)
+    rehearsed = [
+        (play, rehearse(play, providers) | {"scopes": scopes_of(play, tools)}) for play in plays
+    ]
+    with services.db.transaction(actor) as conn:
+        mission = store.get(conn, mission.id, lock=True)
+        if mission.current_stage != "Plan":
+            return
+        at = services.clock()
+        store.replace_plays(conn, actor, mission.id, rehearsed)
+        _announce(conn, actor, mission, plays, at=at)
+        flow.wait(conn, mission, output={"ranked_plays": [play.id for play in plays]}, at=at)
+
+
+def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
+    """Run the play and its undo on copies; exact means that every state hash came back (T1, T3).
+
+    Returns exact, steps, undone, and for what went wrong: at (seq) and why.
+    """
+    with ExitStack() as stack:
+        copies = {
+            name: stack.enter_context(provider.rehearsal())
+            for name, provider in providers.items()
+            if any(step.account == name for step in play.steps)
+        }
+        before = {name: copy.state_hash() for name, copy in copies.items()}
+        done: list[tuple[Any, ...]] = []
+        outputs: dict[int, dict[str, Any]] = {}
+        for step in play.steps:
+            args, why = resolve(step, outputs)
+            call = Call(step.tool_name, args, f"rehearsal.{step.seq}")
+            copy = copies[step.account]
+            try:
+                image = copy.before(call)
+                outcome = copy.execute(call, image)
+                problems = copy.verify(call, image, outcome)
+            except ProviderError as error:
+                return {
+                    "exact": False,
+                    "steps": len(done),
+                    "at": step.seq,
+                    "why": why or error.message,
+                }
+            if problems:
+                return {"exact": False, "steps": len(done), "at": step.seq, "why": problems[0]}
+            outputs[step.seq] = outcome.data
+            done.append((step, copy, call, image, outcome))
+        for step, copy, call, image, outcome in reversed(done):
+            undone = copy.undo(call, image, outcome)
+            if undone.status not in (UndoStatus.RESTORED, UndoStatus.ALREADY):
+                return {
+                    "exact": False,
+                    "steps": len(done),
+                    "at": step.seq,
+                    "why": undone.why or undone.status,
+                }
+        exact = before == {name: copy.state_hash() for name, copy in copies.items()}
+        return {"exact": exact, "steps": len(done), "undone": len(done)}
+
+
+def select(
+    conn: Connection, actor: Actor, services: Services, mission_id: str, rank: int
+) -> dict[str, Any]:
+    """Choose a play: the exact plan gets its digest and an approval request (TR-9, TR-10).
+
+    Raises:
+        Forbidden: only the owner chooses.
+        GateBlocked: there is nothing to choose from now, or the play may not be run.
+        BadInput: there is no play of that rank.
+    """
+    mission = store.get(conn, mission_id, lock=True)
+    if actor.person_id != mission.owner_id:
+        raise Forbidden(f"only the owner, {mission.owner_name}, chooses the play")
+    if mission.current_stage == "Approve" and mission.run_state == "idle":
+        flow.go_back(
+            conn, actor, mission, "Plan", reason="another play was chosen", at=services.clock()
+        )
+        mission = store.get(conn, mission_id)
+    if mission.current_stage != "Plan":
+        raise GateBlocked(f"the mission is in {mission.current_stage}; a play is chosen in Plan")
+    offered = {entry["rank"]: entry for entry in store.plays(conn, mission.id)}
+    if not offered:
+        raise GateBlocked(
+            "the plays are not there yet", hint=f"see `aicp mission show {mission.id}`"
+        )
+    if rank not in offered:
+        raise BadInput(f"there is no play {rank}", hint=f"choose from 1 to {max(offered)}")
+    play = Play.model_validate(offered[rank]["play"])
+    _refuse_unrehearsed(mission, play, offered[rank]["rehearsal"])
+    at = services.clock()
+    plan = _bind(conn, mission, play, tuple(offered[rank]["rehearsal"]["scopes"]))
+    store.select_play(conn, mission.id, rank, at=at)
+    digest = store.save_plan(conn, actor, plan, at=at)
+    store.change(conn, mission.id, at, plan_digest=digest, step_count=len(play.steps))
+    flow.enter(
+        conn, actor, mission, at=at, output={"ranked_plays": sorted(offered), "selected": rank},
+        shut=reasons("Plan", Facts(play_selected=True, degraded=play.degraded)),
+    )  # fmt: skip
+    _request(conn, actor, services, mission, plan, method="best" if rank == 1 else "chosen", at=at)
+    return {"digest": digest, "risk": play.risk, "required": list(REQUIRED[play.risk])}
+
+
+def scopes_of(play: Play, tools: dict[str, ToolSpec]) -> tuple[str, ...]:
+    """The narrowest set: exactly what the steps' tools need."""
+    return tuple(sorted({tools[step.tool_name].scope for step in play.steps}))
+
+
+def _tools(providers: dict[str, Provider]) -> dict[str, ToolSpec]:
+    return {spec.name: spec for provider in providers.values() for spec in provider.tools()}
+
+
+def _refuse_unrehearsed(mission: Mission, play: Play, rehearsal: dict[str, Any]) -> None:
+    """A tier shown better than what happens is a defect: an inexact rehearsal blocks the play."""
+    if rehearsal.get("exact"):
+        return
+    raise GateBlocked(
+        f"the rehearsal of '{play.title}' failed at step {rehearsal.get('at', '?')}: {rehearsal.get('why', 'the state did not come back')}",
+        hint="choose another play, or mend the data and run `aicp mission resume`",
+    ).on(mission.id, "rehearsal")
+
+
+def _bind(conn: Connection, mission: Mission, play: Play, scopes: tuple[str, ...]) -> Plan:
+    found = store.inspections(conn, mission.id)
+    brief = mission.understanding
+    return Plan(
+        mission_id=mission.id,
+        play=play,
+        safeguards=_safeguards(brief, found) if brief else (),
+        scopes=scopes,
+        data_versions={inspection.account: inspection.data_version for inspection in found},
+    )
+
+
+def _safeguards(brief: Brief, found: list[Inspection]) -> tuple[Safeguard, ...]:
+    """The acknowledged safeguards, exclusion lists filled in with the rows they name today."""
+    excluded = {
+        i.read_id: i.result.get("rows", []) for i in found if i.read_id.startswith("excluded:")
+    }
+    return tuple(
+        guard.model_copy(
+            update={
+                "params": guard.params
+                | {"keys": [r["key"] for r in rows], "addresses": addresses_in(rows)}
+            }
+        )
+        if (rows := excluded.get(f"excluded:{guard.id}")) is not None
+        else guard
+        for guard in brief.safeguards
+    )
+
+
+def _announce(
+    conn: Connection, actor: Actor, mission: Mission, plays: tuple[Play, ...], *, at: datetime
+) -> None:
+    common = {
+        "at": at,
+        "mission_id": mission.id,
+        "correlation_id": mission.correlation_id,
+        "stage": "Plan",
+    }
+    for play in plays:
+        count = next((term.why for term in play.terms if term.name == "precedents"), "")
+        record(
+            conn, actor, "planner_candidate_generated",
+            {"play_id": play.id, "confidence": play.score, "library_precedent_count": count,
+             "undo_plan_included": all(s.undo for s in play.steps if s.mutates)}, **common,
+        )  # fmt: skip
+    record(
+        conn, actor, "plan_ranked",
+        {"play_ids_ordered": [play.id for play in plays], "ranking_method": "weighted terms"}, **common,
+    )  # fmt: skip
+
+
+def _request(
+    conn: Connection, actor: Actor, services: Services, mission: Mission, plan: Plan, *, method: str,
+    at: datetime,
+) -> None:  # fmt: skip
+    expires = at + timedelta(hours=services.approval_hours)
+    required = REQUIRED[plan.play.risk]
+    store.request_approval(
+        conn, actor, approval_id=new_id("a"), mission_id=mission.id, digest=plan.digest,
+        risk=plan.play.risk, required=required, at=at, expires_at=expires,
+    )  # fmt: skip
+    store.mark_stage(conn, mission.id, "Approve", "ready", at=at)
+    store.change(conn, mission.id, at, status="ready")
+    common = {"at": at, "mission_id": mission.id, "correlation_id": mission.correlation_id}
+    record(
+        conn, actor, "plan_selected",
+        {"play_id": plan.play.id, "selection_method": method, "plan_digest": plan.digest},
+        stage="Plan", **common,
+    )  # fmt: skip
+    granted = {s for row in store.connections(conn, mission.id) for s in row.granted_scopes}
+    missing = sorted(set(plan.scopes) - granted)
+    record(
+        conn, actor, "validator_scope_check",
+        {"required": list(plan.scopes), "granted": sorted(granted), "missing": missing,
+         "alignment_status": "missing" if missing else "aligned"}, stage="Plan", **common,
+    )  # fmt: skip
+    record(
+        conn, actor, "approval_requested",
+        {"approval_type": "plan", "approver_roles": list(required), "due_at": expires.isoformat(),
+         "play_id": plan.play.id}, stage="Approve", **common,
+    )  # fmt: skip

@@ -1,0 +1,202 @@
+"""Prepare: the Inspector reads what the plays will need, and says how much of the brief is covered."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from aicp.brain.brief import Brief, Coverage, ReadRequest
+from aicp.errors import BadInput, Forbidden, GateBlocked, UpstreamDown
+from aicp.kernel.db import Actor, Connection
+from aicp.missions import flow, store
+from aicp.missions.define import inspect
+from aicp.missions.lifecycle import Facts, reasons
+from aicp.missions.services import Services
+from aicp.missions.store import Mission
+from aicp.telemetry.record import record
+from aicp.toolkits.model import Call, Resource
+from aicp.toolkits.providers import open_provider
+from aicp.toolkits.providers.base import Provider, ProviderError
+
+ADDRESS = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+")
+
+
+def run(services: Services, mission: Mission) -> None:
+    """The job of the stage: read, measure coverage, grant the narrowest scopes, open the gate."""
+    from aicp.brain.agents import run_inspector
+    from aicp.brain.coverage import coverage
+
+    actor = mission.agent("inspector")
+    resources = inspect(services, mission, actor)
+    brief = mission.understanding
+    if brief is None:
+        raise GateBlocked("there is no brief to prepare for")
+    providers = open_providers(services, mission, actor)
+    answers: dict[str, tuple[ReadRequest, dict[str, Any], str]] = {}
+    versions = {resource.account: resource.version for resource in resources}
+
+    def read(request: ReadRequest) -> dict[str, Any]:
+        result = _read(providers, request)
+        answers[request.id] = (request, result, versions[request.account])
+        return result
+
+    reads = run_inspector(brief, resources, read=read, model=services.model)
+    for request in excluded_rows(brief):
+        read(request)
+    covered = coverage(brief, resources, reads)
+    with services.db.transaction(actor) as conn:
+        mission = store.get(conn, mission.id, lock=True)
+        if mission.current_stage != "Prepare":
+            return
+        at = services.clock()
+        store.replace_inspections(conn, actor, mission.id, list(answers.values()), at=at)
+        _grant(conn, actor, mission, resources, providers, at=at)
+        _report(conn, actor, mission, resources, list(answers.values()), covered, at=at)
+        _open_gate(conn, actor, mission, covered, at=at)
+
+
+def open_providers(services: Services, mission: Mission, actor: Actor) -> dict[str, Provider]:
+    """Every connection's provider by account.
+
+    Raises:
+        UpstreamDown: one cannot be opened.
+    """
+    with services.db.transaction(actor) as conn:
+        rows = store.connections(conn, mission.id)
+    try:
+        return {row.account: open_provider(row.opened_with(services.work_dir)) for row in rows}
+    except ProviderError as error:
+        raise UpstreamDown(error.message, hint=error.hint) from error
+
+
+def excluded_rows(brief: Brief) -> list[ReadRequest]:
+    """A read for each exclusion list, so that the run can refuse its rows by key and by address."""
+    audience = brief.audience
+    if audience is None:
+        return []
+    return [
+        ReadRequest(
+            id=f"excluded:{guard.id}", toolkit="table", account=audience.account, tool="table.select",
+            args={"where": [{"column": guard.params["column"], "op": "in", "value": guard.params["values"]}]},
+            purpose=f"who must be left out ({guard.text})",
+        )
+        for guard in brief.safeguards
+        if guard.kind == "exclusion" and guard.params.get("column") and guard.params.get("values")
+    ]  # fmt: skip
+
+
+def addresses_in(rows: list[dict[str, Any]]) -> list[str]:
+    """Every e-mail address in the cells of some rows."""
+    cells = (str(cell) for row in rows for cell in row["values"].values() if cell)
+    return sorted({match.casefold() for cell in cells for match in ADDRESS.findall(cell)})
+
+
+def override(
+    conn: Connection, actor: Actor, services: Services, mission_id: str, rationale: str
+) -> dict[str, Any]:
+    """Let a mission pass the coverage gate on governance's word, recorded (TR-6)."""
+    mission = store.get(conn, mission_id, lock=True)
+    if "governance" not in actor.roles:
+        raise Forbidden("only governance may override the coverage gate").on(mission.id, "TR-6")
+    if not rationale.strip():
+        raise BadInput("an override needs its reason", hint='add --override "why"')
+    if mission.current_stage != "Prepare":
+        raise GateBlocked(f"the mission is in {mission.current_stage}, not in Prepare")
+    at = services.clock()
+    record(
+        conn, actor, "governance_override_requested",
+        {"override_type": "coverage", "rationale_length": len(rationale)}, at=at, mission_id=mission.id,
+        correlation_id=mission.correlation_id, stage="Prepare", status="warning",
+    )  # fmt: skip
+    facts = Facts(
+        scopes_granted=True, override=True, coverage=mission.coverage_percent or 0.0,
+        problems=tuple(row.problem for row in store.connections(conn, mission.id) if row.problem),
+    )  # fmt: skip
+    output = {
+        "granted_scopes": _granted(conn, mission.id),
+        "override": {"by": str(actor.person_id), "why": rationale},
+    }
+    flow.enter(conn, actor, mission, at=at, shut=reasons("Prepare", facts), output=output)
+    return {"stage": "Plan"}
+
+
+def _read(providers: dict[str, Provider], request: ReadRequest) -> dict[str, Any]:
+    provider = providers.get(request.account)
+    spec = next((s for s in provider.tools() if s.name == request.tool), None) if provider else None
+    if provider is None or spec is None or spec.mutates:
+        raise GateBlocked(
+            f"the Inspector may not call {request.tool} on {request.account}: it is not a read"
+        )
+    try:
+        return provider.read(Call(request.tool, request.args))
+    except ProviderError as error:
+        raise GateBlocked(
+            f"{request.account}: {error.message}", hint=error.hint, code="needs_data"
+        ) from error
+
+
+def _grant(
+    conn: Connection, actor: Actor, mission: Mission, resources: list[Resource],
+    providers: dict[str, Provider], *, at: datetime,
+) -> None:  # fmt: skip
+    """Local toolkits need no sign-in; the scopes are those of their tools, used ones show later."""
+    for rank, resource in enumerate(resources, start=1):
+        scopes = sorted({spec.scope for spec in providers[resource.account].tools()})
+        store.grant(conn, mission.id, resource.account, scopes)
+        common = {
+            "at": at, "mission_id": mission.id, "correlation_id": mission.correlation_id, "stage": "Prepare",
+        }  # fmt: skip
+        record(
+            conn, actor, "toolkit_recommended",
+            {"toolkit_slug": resource.toolkit, "rank": rank, "auth_required": False}, **common,
+        )  # fmt: skip
+        record(
+            conn, actor, "toolkit_connected",
+            {"toolkit_slug": resource.toolkit, "scopes_granted": scopes}, **common,
+        )  # fmt: skip
+
+
+def _report(
+    conn: Connection, actor: Actor, mission: Mission, resources: list[Resource],
+    answers: list[tuple[ReadRequest, dict[str, Any], str]], covered: Coverage, *, at: datetime,
+) -> None:  # fmt: skip
+    for request, result, _version in answers:
+        record(
+            conn, actor, "data_preview_generated",
+            {"toolkit": request.toolkit, "sample_count": len(result.get("rows", ())), "coverage": covered.percent},
+            at=at, mission_id=mission.id, correlation_id=mission.correlation_id, stage="Prepare",
+        )  # fmt: skip
+
+
+def _open_gate(
+    conn: Connection, actor: Actor, mission: Mission, covered: Coverage, *, at: datetime
+) -> None:
+    problems = tuple(row.problem for row in store.connections(conn, mission.id) if row.problem)
+    facts = Facts(scopes_granted=True, coverage=covered.percent, problems=problems)
+    shut = reasons("Prepare", facts)
+    status = "ready" if not shut else "needs_data"
+    store.change(conn, mission.id, at, coverage_percent=covered.percent, readiness=status)
+    record(
+        conn, actor, "readiness_status_changed",
+        {"status": status, "coverage_percent": covered.percent, "blocking_items": len(shut)}, at=at,
+        mission_id=mission.id, correlation_id=mission.correlation_id, stage="Prepare",
+        status="warning" if shut else "success",
+    )  # fmt: skip
+    output = {
+        "granted_scopes": _granted(conn, mission.id),
+        "coverage": covered.model_dump(mode="json"),
+    }
+    if not shut:
+        flow.enter(conn, actor, mission, at=at, output=output)
+        return
+    gaps = [gap for part in covered.parts for gap in part.gaps]
+    store.mark_stage(conn, mission.id, "Prepare", "blocked", at=at, reason=shut[0], output=output)
+    reason = "; ".join([*shut, *gaps][:4])
+    store.change(conn, mission.id, at, status="blocked", blocking_reason=reason)
+
+
+def _granted(conn: Connection, mission_id: str) -> list[str]:
+    return sorted(
+        {scope for row in store.connections(conn, mission_id) for scope in row.granted_scopes}
+    )

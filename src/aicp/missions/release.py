@@ -1,0 +1,225 @@
+"""Release: a held effect leaves when its time has come, if everything still says that it may."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from aicp.kernel.db import Connection
+from aicp.missions import store
+from aicp.missions.execute import enqueue_release, runner
+from aicp.missions.prepare import addresses_in
+from aicp.missions.reflect import complete_if_settled
+from aicp.missions.services import Services
+from aicp.missions.store import Mission
+from aicp.telemetry.record import record
+from aicp.toolkits.model import Call, Found, Outcome
+from aicp.toolkits.providers.base import Provider, ProviderError
+from aicp.trust import journal
+from aicp.trust.calls import Run, context_of
+from aicp.trust.plan import Plan, Safeguard, Step
+from aicp.trust.safeguards import Breach, breaches, next_inside
+
+ATTEMPTS = 5
+
+
+def run(services: Services, mission: Mission, seq: int) -> None:
+    """The job of one hold."""
+    actor = mission.agent("executor")
+    with services.db.transaction(actor) as conn:
+        hold = journal.holds(conn, mission.id).get(seq)
+        approval = store.approval(conn, mission.id)
+        mission = store.get(conn, mission.id)
+        if not hold or hold[1] != "held" or mission.run_state != "held" or not approval:
+            return
+        plan = store.plan(conn, mission.id, approval.digest)
+        step_entry = next(
+            e for e in journal.entries(conn, mission.id) if e.seq == seq and e.state == "done"
+        )
+        earlier = [e for e in journal.entries(conn, mission.id, "release") if e.seq == seq]
+    run_ = runner(services, mission, actor, approval, plan)
+    provider = run_.providers[step_entry.account]
+    open_ = next((e for e in earlier if e.state == "intent"), None)
+    if open_ is not None:
+        _settle(services, run_, provider, step_entry, open_.key)
+        return
+    failed = sum(e.state == "failed" for e in earlier)
+    _leave(services, run_, provider, step_entry, failed)
+
+
+def _leave(
+    services: Services, run_: Run, provider: Provider, entry: journal.Entry, failed: int
+) -> None:
+    now = services.clock()
+    step = run_.plan.play.steps[entry.seq - 1]
+    fresh = _refreshed(run_.plan, provider_reads(run_), step)
+    key = f"{entry.key}.release.{failed}"
+    with run_.db.transaction(run_.actor) as conn:
+        mission = store.get(conn, run_.mission_id, lock=True)
+        hold = journal.holds(conn, mission.id)[entry.seq]
+        if mission.run_state != "held" or hold[1] != "held":
+            return
+        if now < hold[0]:
+            enqueue_release(conn, mission, entry.seq, hold[0])
+            return
+        broken = breaches(fresh, step, entry.args | {"not_before": now.isoformat()},
+                          context_of(conn, run_, step, entry.args | {"not_before": now.isoformat()}))  # fmt: skip
+        if broken:
+            _hold_back(conn, run_, mission, entry, broken[0], now)
+            return
+        journal.intend(
+            conn, run_.actor, mission.id, seq=entry.seq, purpose="release", tool=entry.tool,
+            call=Call(entry.call.tool, entry.args, key), account=entry.account, mutates=True,
+            approval_id=run_.approval_id, before=entry.image, worker=run_.worker, at=now,
+            verdicts={"gate": "ok", "safeguards": [guard.id for guard in fresh]},
+        )  # fmt: skip
+    _perform(services, run_, provider, entry, key, failed)
+
+
+def _perform(
+    services: Services, run_: Run, provider: Provider, entry: journal.Entry, key: str, failed: int
+) -> None:
+    try:
+        outcome = provider.release(entry.call, entry.result)
+    except ProviderError as error:
+        _failed(services, run_, entry, key, error, failed)
+        return
+    _released(services, run_, entry, key, outcome, reconciled=False)
+
+
+def _settle(
+    services: Services, run_: Run, provider: Provider, entry: journal.Entry, key: str
+) -> None:
+    """A release whose result is missing: read back, never simply send again."""
+    found = provider.reconcile_release(entry.call, entry.result)
+    if found.found is Found.DONE:
+        _released(services, run_, entry, key, found.outcome or entry.result, reconciled=True)
+    elif found.found is Found.NOT_DONE:
+        _perform(services, run_, provider, entry, key, 0)
+    else:
+        _unknown(services, run_, entry, key, found.why)
+
+
+def _released(
+    services: Services,
+    run_: Run,
+    entry: journal.Entry,
+    key: str,
+    outcome: Outcome,
+    *,
+    reconciled: bool,
+) -> None:
+    at = services.clock()
+    with run_.db.transaction(run_.actor) as conn:
+        journal.finish(
+            conn, run_.mission_id, key, state="done", outcome=outcome, reconciled=reconciled, at=at
+        )
+        journal.settle_hold(conn, run_.mission_id, entry.seq, "released", at=at)
+        record(
+            conn, run_.actor, "hold_released", {"action_id": entry.seq}, at=at, mission_id=run_.mission_id,
+            correlation_id=run_.correlation_id, stage="Execute", status="success",
+        )  # fmt: skip
+    complete_if_settled(services, run_.actor, run_.mission_id)
+
+
+def _failed(
+    services: Services, run_: Run, entry: journal.Entry, key: str, error: ProviderError, failed: int
+) -> None:
+    if error.unknown:
+        _unknown(services, run_, entry, key, error.message)
+        return
+    at = services.clock()
+    with run_.db.transaction(run_.actor) as conn:
+        journal.finish(
+            conn, run_.mission_id, key, state="failed", outcome=None, error=error.message, at=at
+        )
+        mission = store.get(conn, run_.mission_id, lock=True)
+        record(
+            conn, run_.actor, "composio_tool_call_error",
+            {"error_code": "PROVIDER_ERROR", "recovery_action": "retry" if error.retryable else "pause",
+             "toolkit": "mail"}, at=at, mission_id=mission.id, correlation_id=run_.correlation_id,
+            stage="Execute", status="error",
+        )  # fmt: skip
+        if error.retryable and failed + 1 < ATTEMPTS:
+            enqueue_release(conn, mission, entry.seq, at + timedelta(seconds=2**failed))
+        else:
+            _pause(conn, run_, f"{error.message} {error.hint}".strip(), at)
+
+
+def _unknown(services: Services, run_: Run, entry: journal.Entry, key: str, why: str) -> None:
+    at = services.clock()
+    with run_.db.transaction(run_.actor) as conn:
+        journal.finish(conn, run_.mission_id, key, state="unknown", outcome=None, error=why, at=at)
+        journal.settle_hold(conn, run_.mission_id, entry.seq, "unknown", at=at)
+        journal.find(
+            conn, run_.actor, run_.mission_id, rule="outcome-unknown", message=why,
+            facts={"step": entry.seq}, at=at,
+        )  # fmt: skip
+        _pause(conn, run_, f"whether the mail of step {entry.seq} left is unknown: {why}", at)
+
+
+def _hold_back(
+    conn: Connection,
+    run_: Run,
+    mission: Mission,
+    entry: journal.Entry,
+    breach: Breach,
+    at: datetime,
+) -> None:
+    """A missed window waits for the next one; any other breach keeps the mail here for good."""
+    step = run_.plan.play.steps[entry.seq - 1]
+    if breach.safeguard.kind == "window":
+        due = next_inside(breach.safeguard.params, at, step.zone)
+        conn.execute(
+            "update holds set due_at = %s where mission_id = %s and seq = %s",
+            (due, mission.id, entry.seq),
+        )
+        enqueue_release(conn, mission, entry.seq, due)
+        return
+    if breach.safeguard.kind == "rate":
+        enqueue_release(conn, mission, entry.seq, at + timedelta(seconds=15))
+        return
+    journal.find(
+        conn, run_.actor, mission.id, rule=f"safeguard:{breach.safeguard.id}", message=breach.why,
+        facts={"step": entry.seq}, at=at,
+    )  # fmt: skip
+    _pause(conn, run_, f"the mail of step {entry.seq} stays here: {breach.why}", at)
+
+
+def _pause(conn: Connection, run_: Run, reason: str, at: datetime) -> None:
+    store.change(
+        conn, run_.mission_id, at, run_state="paused", status="blocked", blocking_reason=reason
+    )
+    record(
+        conn, run_.actor, "execution_paused", {"reason": "release"}, at=at, mission_id=run_.mission_id,
+        correlation_id=run_.correlation_id, stage="Execute", status="warning",
+    )  # fmt: skip
+
+
+def provider_reads(run_: Run) -> dict[str, Provider]:
+    """The tables of the mission, for a fresh look at its exclusion lists."""
+    return {name: p for name, p in run_.providers.items() if p.connection.toolkit == "table"}
+
+
+def _refreshed(plan: Plan, tables: dict[str, Provider], step: Step) -> tuple[Safeguard, ...]:
+    """The safeguards with exclusion lists as they stand now: who opted out since is left out."""
+    if step.toolkit != "mail":
+        return plan.safeguards
+    return tuple(
+        guard.model_copy(
+            update={"params": guard.params | {"addresses": _excluded_now(guard, tables)}}
+        )
+        if guard.kind == "exclusion" and guard.params.get("column")
+        else guard
+        for guard in plan.safeguards
+    )
+
+
+def _excluded_now(guard: Safeguard, tables: dict[str, Provider]) -> list[str]:
+    where = [{"column": guard.params["column"], "op": "in", "value": guard.params["values"]}]
+    found: list[Any] = []
+    for table in tables.values():
+        columns = {column.name for column in table.describe().columns}
+        if guard.params["column"] in columns:
+            found += table.read(Call("table.select", {"where": where}))["rows"]
+    return sorted({*guard.params.get("addresses", ()), *addresses_in(found)})

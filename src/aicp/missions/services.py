@@ -1,0 +1,23 @@
+"""What the mission verbs work with, handed in by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aicp.evidence.stores.base import EvidenceStore
+from aicp.kernel.clock import Clock
+from aicp.kernel.db import Database
+
+
+@dataclass(frozen=True)
+class Services:
+    db: Database
+    clock: Clock
+    evidence: EvidenceStore
+    work_dir: Path  # locks and holds of the local toolkits
+    roots: tuple[Path, ...]  # folders that missions may use
+    model: str = ""  # ADK model string; "" is the rules planner
+    hold_seconds: int = 900
+    approval_hours: int = 24
+    worker: str = "worker"

@@ -1,0 +1,114 @@
+"""From what a person names (a file, a server) to connections a mission may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from aicp.errors import BadInput, Forbidden
+from aicp.toolkits.providers.base import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a mission was given. Paths are absolute; see `aicp mission new --help`."""
+
+    data: tuple[str, ...] = ()
+    smtp: str = ""
+    sender: str = ""
+    mail_folder: str = ""
+    delivered: str = ""
+    calendar: str = ""
+
+
+def connections(
+    sources: Sources, *, roots: tuple[Path, ...], hold_seconds: int, work_dir: Path
+) -> list[Connection]:
+    """The connections behind the sources.
+
+    Raises:
+        BadInput: a source is not of a known form.
+        Forbidden: a path lies outside the folders this server may touch.
+    """
+    found = [_table(source, roots, work_dir) for source in sources.data]
+    if sources.smtp or sources.mail_folder:
+        found.append(_mail(sources, roots, hold_seconds, work_dir))
+    if sources.calendar:
+        path = _inside(sources.calendar, roots)
+        found.append(Connection("calendar", path.name, {"path": str(path)}, work_dir))
+    names = [connection.account for connection in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BadInput(f"two sources have the name {twice[0]}", hint="rename one of the files")
+    return found
+
+
+def _table(source: str, roots: tuple[Path, ...], work_dir: Path) -> Connection:
+    head, _, table = source.partition("#")
+    if head.startswith(("postgresql://", "postgres://")):
+        return _postgres(head, table, work_dir)
+    if head.startswith("sqlite:///"):
+        head = head.removeprefix("sqlite://")
+    path = _inside(head, roots)
+    if path.suffix.lower() in (".sqlite", ".sqlite3", ".db"):
+        if not table:
+            raise BadInput(
+                f"{path.name} is a database: which table?", hint=f"write {path.name}#accounts"
+            )
+        return Connection(
+            "table", f"{path.name}#{table}", {"path": str(path), "table": table}, work_dir
+        )
+    return Connection("table", path.name, {"path": str(path)}, work_dir)
+
+
+def _postgres(url: str, table: str, work_dir: Path) -> Connection:
+    if not table:
+        raise BadInput("the database URL names no table", hint="write postgresql://…/crm#accounts")
+    if urlsplit(url).password:
+        raise BadInput(
+            "the database URL holds a password, which would be stored with the mission",
+            hint="use ~/.pgpass or PGPASSWORD of the server, and leave it out of the URL",
+        )
+    return Connection("table", f"postgres#{table}", {"url": url, "table": table}, work_dir)
+
+
+def _mail(
+    sources: Sources, roots: tuple[Path, ...], hold_seconds: int, work_dir: Path
+) -> Connection:
+    host, _, port = sources.smtp.rpartition(":")
+    if sources.smtp and (not host or not port.isdecimal()):
+        raise BadInput(
+            f"'{sources.smtp}' is not host:port", hint="write --smtp mail.example.com:587"
+        )
+    if sources.sender and not parseaddr(sources.sender)[1]:
+        raise BadInput(f"'{sources.sender}' is not a sender address")
+    folder = _inside(sources.mail_folder, roots) if sources.mail_folder else work_dir / "mail"
+    config: dict[str, Any] = {
+        "folder": str(folder),
+        "smtp": sources.smtp,
+        "sender": sources.sender,
+        "hold_seconds": hold_seconds,
+        "password_setting": "AICP_SMTP_PASSWORD",
+    }
+    if sources.delivered:
+        config["delivered"] = str(_inside(sources.delivered, roots))
+    return Connection("mail", f"smtp {sources.smtp}" if sources.smtp else "mail", config, work_dir)
+
+
+def _inside(name: str, roots: tuple[Path, ...]) -> Path:
+    """The real path, refused outside the allowed folders (links are followed first)."""
+    path = Path(name)
+    if not path.is_absolute():
+        raise BadInput(
+            f"'{name}' is not an absolute path", hint="the command line sends absolute paths"
+        )
+    real = path.resolve()
+    if not any(real.is_relative_to(root) for root in roots):
+        raise Forbidden(
+            f"{path} lies outside the folders this server may touch",
+            hint=f"start the server with AICP_FILE_ROOTS={real.parent}",
+        )
+    return real

@@ -1,0 +1,523 @@
+"""Every query on missions, their stages, connections, inspections, plays, plans and approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from aicp.brain.brief import Brief, ReadRequest
+from aicp.errors import BadInput, NotFound
+from aicp.kernel.db import Actor, Connection
+from aicp.missions.lifecycle import STAGES, Stage
+from aicp.toolkits.model import Resource, resource_from
+from aicp.toolkits.providers.base import Connection as ToolConnection
+from aicp.trust.approvals import Request
+from aicp.trust.plan import Plan, Play
+
+
+@dataclass(frozen=True, slots=True)
+class Mission:
+    id: str
+    tenant_id: UUID
+    title: str
+    intent: str
+    owner_id: UUID
+    owner_name: str
+    owner_roles: list[str]
+    status: str
+    current_stage: Stage
+    readiness: str
+    run_state: str
+    blocking_reason: str
+    priority: int
+    correlation_id: str
+    brain: str
+    brief: dict[str, Any] | None
+    brief_version: int
+    brief_locked_at: datetime | None
+    coverage_percent: float | None
+    plan_digest: str | None
+    cursor_seq: int
+    step_count: int
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+
+    @property
+    def understanding(self) -> Brief | None:
+        return Brief.model_validate(self.brief["brief"]) if self.brief else None
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        return frozenset(self.brief["accepted"]) if self.brief else frozenset()
+
+    def agent(self, name: str) -> Actor:
+        """An agent acting with the owner's identity, never more (domain.md 10)."""
+        return Actor(self.tenant_id, self.owner_id, tuple(self.owner_roles), self.owner_name, name)
+
+
+_MISSION = (
+    "m.id, m.tenant_id, m.title, m.intent, m.owner_id, p.display_name as owner_name,"
+    " p.roles as owner_roles, m.status, m.current_stage, m.readiness, m.run_state, m.blocking_reason,"
+    " m.priority, m.correlation_id, m.brain, m.brief, m.brief_version, m.brief_locked_at,"
+    " m.coverage_percent::float8 as coverage_percent, m.plan_digest, m.cursor_seq, m.step_count,"
+    " m.created_at, m.updated_at, m.completed_at"
+)
+
+
+def add(
+    conn: Connection, actor: Actor, *, mission_id: str, title: str, intent: str, priority: int,
+    correlation_id: str, at: datetime,
+) -> None:  # fmt: skip
+    conn.execute(
+        "insert into missions (id, tenant_id, title, intent, owner_id, status, current_stage, readiness,"
+        " priority, correlation_id, created_at, updated_at)"
+        " values (%s, %s, %s, %s, %s, 'draft', 'Home', 'unknown', %s, %s, %s, %s)",
+        (
+            mission_id,
+            actor.tenant_id,
+            title,
+            intent,
+            actor.person_id,
+            priority,
+            correlation_id,
+            at,
+            at,
+        ),
+    )
+    for stage in STAGES:
+        conn.execute(
+            "insert into mission_stages (tenant_id, mission_id, stage, status, started_at)"
+            " values (%s, %s, %s, %s, %s)",
+            (actor.tenant_id, mission_id, stage, "in_progress" if stage == "Home" else "pending",
+             at if stage == "Home" else None),
+        )  # fmt: skip
+
+
+def get(conn: Connection, mission_id: str, *, lock: bool = False) -> Mission:
+    """One mission by id or by an unambiguous beginning of it.
+
+    Raises:
+        NotFound: there is none the asker may see.
+        BadInput: the beginning fits several.
+    """
+    rows = (
+        conn.cursor(row_factory=class_row(Mission))
+        .execute(
+            f"select {_MISSION} from missions m join people p on p.id = m.owner_id"
+            " where m.id = %s or starts_with(m.id, %s) order by m.id = %s desc limit 2"
+            + (" for update of m" if lock else ""),
+            (mission_id, mission_id, mission_id),
+        )
+        .fetchall()
+    )
+    if not rows or not mission_id:
+        raise NotFound(
+            f"there is no mission {mission_id or '(empty id)'}", hint="see `aicp mission list`"
+        )
+    if len(rows) > 1 and rows[0].id != mission_id:
+        raise BadInput(f"{mission_id} fits several missions", hint="type more of the id")
+    return rows[0]
+
+
+def recent(
+    conn: Connection, *, limit: int = 50, stage: str | None = None, status: str | None = None
+) -> list[Mission]:
+    """The newest missions first."""
+    return (
+        conn.cursor(row_factory=class_row(Mission))
+        .execute(
+            f"select {_MISSION} from missions m join people p on p.id = m.owner_id"
+            " where (%(stage)s::text is null or m.current_stage = %(stage)s)"
+            " and (%(status)s::text is null or m.status = %(status)s)"
+            " order by m.created_at desc limit %(limit)s",
+            {"stage": stage, "status": status, "limit": limit},
+        )
+        .fetchall()
+    )
+
+
+def change(conn: Connection, mission_id: str, at: datetime, **columns: Any) -> None:
+    """Set columns of a mission. The names are ours, never a caller's input."""
+    known = _CHANGES.keys() & columns.keys()
+    if known != columns.keys():
+        raise KeyError(f"not columns of a mission: {columns.keys() - known}")
+    for name, value in columns.items():
+        conn.execute(_CHANGES[name], (value, at, mission_id))
+
+
+_CHANGES = {
+    "status": "update missions set status = %s, updated_at = %s where id = %s",
+    "current_stage": "update missions set current_stage = %s, updated_at = %s where id = %s",
+    "readiness": "update missions set readiness = %s, updated_at = %s where id = %s",
+    "run_state": "update missions set run_state = %s, updated_at = %s where id = %s",
+    "blocking_reason": "update missions set blocking_reason = %s, updated_at = %s where id = %s",
+    "coverage_percent": "update missions set coverage_percent = %s, updated_at = %s where id = %s",
+    "plan_digest": "update missions set plan_digest = %s, updated_at = %s where id = %s",
+    "step_count": "update missions set step_count = %s, updated_at = %s where id = %s",
+    "brief_locked_at": "update missions set brief_locked_at = %s, updated_at = %s where id = %s",
+    "completed_at": "update missions set completed_at = %s, updated_at = %s where id = %s",
+}
+
+
+def save_brief(
+    conn: Connection, mission_id: str, brief: Brief, accepted: frozenset[str], *, at: datetime
+) -> None:
+    """A new version of the brief; older acknowledgements no longer count (TR-7)."""
+    conn.execute(
+        "update missions set brief = %s, brief_version = brief_version + 1, brain = %s,"
+        " brief_locked_at = null, updated_at = %s where id = %s",
+        (Jsonb({"brief": brief.model_dump(mode="json"), "accepted": sorted(accepted)}), brief.brain, at,
+         mission_id),
+    )  # fmt: skip
+
+
+# Stages ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    stage: Stage
+    status: str
+    blocking_reason: str
+    output: dict[str, Any] | None
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+def stages(conn: Connection, mission_id: str) -> list[StageRow]:
+    rows = (
+        conn.cursor(row_factory=class_row(StageRow))
+        .execute(
+            "select stage, status, blocking_reason, output, started_at, completed_at"
+            " from mission_stages where mission_id = %s",
+            (mission_id,),
+        )
+        .fetchall()
+    )
+    return sorted(rows, key=lambda row: STAGES.index(row.stage))
+
+
+def mark_stage(
+    conn: Connection, mission_id: str, stage: Stage, status: str, *, at: datetime, reason: str = "",
+    output: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
+    conn.execute(
+        "update mission_stages set status = %(status)s, blocking_reason = %(reason)s,"
+        " output = coalesce(%(output)s, output),"
+        " started_at = case when %(status)s = 'pending' then null else coalesce(started_at, %(at)s) end,"
+        " completed_at = case when %(status)s = 'completed' then %(at)s::timestamptz end"
+        " where mission_id = %(id)s and stage = %(stage)s",
+        {"status": status, "reason": reason, "output": Jsonb(output) if output is not None else None,
+         "at": at, "id": mission_id, "stage": stage},
+    )  # fmt: skip
+
+
+# Acknowledgements -----------------------------------------------------------------------------
+
+
+def acks(conn: Connection, mission_id: str, version: int) -> list[dict[str, Any]]:
+    rows = conn.execute(
+        "select a.capacity, a.person_id, p.display_name, a.acknowledged_at from safeguard_acks a"
+        " join people p on p.id = a.person_id"
+        " where a.mission_id = %s and a.brief_version = %s order by a.acknowledged_at",
+        (mission_id, version),
+    )
+    return [
+        {"capacity": c, "person_id": str(person), "name": name, "at": at}
+        for c, person, name, at in rows
+    ]
+
+
+def add_ack(
+    conn: Connection, actor: Actor, mission: Mission, capacity: str, *, at: datetime
+) -> None:
+    conn.execute(
+        "insert into safeguard_acks (tenant_id, mission_id, brief_version, person_id, capacity, acknowledged_at)"
+        " values (%s, %s, %s, %s, %s, %s)",
+        (actor.tenant_id, mission.id, mission.brief_version, actor.person_id, capacity, at),
+    )
+
+
+# Connections and inspections ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    toolkit: str
+    account: str
+    config: dict[str, Any]
+    resource: dict[str, Any] | None
+    problem: str
+    requested_scopes: list[str]
+    granted_scopes: list[str]
+    used_scopes: list[str]
+
+    def opened_with(self, work_dir: Path) -> ToolConnection:
+        return ToolConnection(self.toolkit, self.account, self.config, work_dir)
+
+    @property
+    def described(self) -> Resource | None:
+        return resource_from(self.resource) if self.resource else None
+
+
+def add_connection(conn: Connection, actor: Actor, mission_id: str, made: ToolConnection) -> None:
+    conn.execute(
+        "insert into connections (tenant_id, mission_id, toolkit, account, config) values (%s, %s, %s, %s, %s)",
+        (actor.tenant_id, mission_id, made.toolkit, made.account, Jsonb(made.config)),
+    )
+
+
+def connections(conn: Connection, mission_id: str) -> list[ConnectionRow]:
+    return (
+        conn.cursor(row_factory=class_row(ConnectionRow))
+        .execute(
+            "select toolkit, account, config, resource, problem, requested_scopes, granted_scopes, used_scopes"
+            " from connections where mission_id = %s order by toolkit, account",
+            (mission_id,),
+        )
+        .fetchall()
+    )
+
+
+def describe_connection(
+    conn: Connection,
+    mission_id: str,
+    account: str,
+    resource: Resource | None,
+    problem: str,
+    *,
+    at: datetime,
+) -> None:
+    conn.execute(
+        "update connections set resource = %s, problem = %s, inspected_at = %s where mission_id = %s and account = %s",
+        (Jsonb(asdict(resource)) if resource else None, problem, at, mission_id, account),
+    )
+
+
+def grant(conn: Connection, mission_id: str, account: str, scopes: Sequence[str]) -> None:
+    """Local toolkits need no sign-in: what a play requests is granted, and no more."""
+    conn.execute(
+        "update connections set requested_scopes = %s, granted_scopes = %s where mission_id = %s and account = %s",
+        (sorted(scopes), sorted(scopes), mission_id, account),
+    )
+
+
+def replace_inspections(
+    conn: Connection, actor: Actor, mission_id: str,
+    reads: Sequence[tuple[ReadRequest, dict[str, Any], str]], *, at: datetime,
+) -> None:  # fmt: skip
+    """Keep what was read, with the data version it was read at, instead of any earlier reads."""
+    conn.execute("delete from inspections where mission_id = %s", (mission_id,))
+    for request, result, version in reads:
+        conn.execute(
+            "insert into inspections (tenant_id, mission_id, read_id, account, tool, args, purpose, result,"
+            " row_count, data_version, read_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (actor.tenant_id, mission_id, request.id, request.account, request.tool, Jsonb(request.args),
+             request.purpose, Jsonb(result), len(result.get("rows", ())), version, at),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    read_id: str
+    account: str
+    tool: str
+    args: dict[str, Any]
+    purpose: str
+    result: dict[str, Any]
+    row_count: int
+    data_version: str
+
+
+def inspections(conn: Connection, mission_id: str) -> list[Inspection]:
+    return (
+        conn.cursor(row_factory=class_row(Inspection))
+        .execute(
+            "select read_id, account, tool, args, purpose, result, row_count, data_version"
+            " from inspections where mission_id = %s order by read_id",
+            (mission_id,),
+        )
+        .fetchall()
+    )
+
+
+# Plays, plans, approvals ----------------------------------------------------------------------
+
+
+def replace_plays(
+    conn: Connection, actor: Actor, mission_id: str, plays: Sequence[tuple[Play, dict[str, Any]]]
+) -> None:
+    conn.execute("delete from plays where mission_id = %s", (mission_id,))
+    for rank, (play, rehearsal) in enumerate(plays, start=1):
+        conn.execute(
+            "insert into plays (tenant_id, mission_id, rank, play, rehearsal) values (%s, %s, %s, %s, %s)",
+            (
+                actor.tenant_id,
+                mission_id,
+                rank,
+                Jsonb(play.model_dump(mode="json")),
+                Jsonb(rehearsal),
+            ),
+        )
+
+
+def plays(conn: Connection, mission_id: str) -> list[dict[str, Any]]:
+    """rank, play, rehearsal and whether it is the selected one."""
+    rows = conn.execute(
+        "select rank, play, rehearsal, selected_at from plays where mission_id = %s order by rank",
+        (mission_id,),
+    )
+    return [
+        {"rank": rank, "play": play, "rehearsal": rehearsal, "selected": at is not None}
+        for rank, play, rehearsal, at in rows
+    ]
+
+
+def select_play(conn: Connection, mission_id: str, rank: int, *, at: datetime) -> None:
+    conn.execute("update plays set selected_at = null where mission_id = %s", (mission_id,))
+    conn.execute(
+        "update plays set selected_at = %s where mission_id = %s and rank = %s",
+        (at, mission_id, rank),
+    )
+
+
+def precedents(conn: Connection) -> dict[str, tuple[int, float]]:
+    """Finished missions and mean rating (0 when never rated) by play."""
+    rows = conn.execute("select play_id, finished, coalesce(rating, 0) from play_precedents")
+    return {str(play): (int(str(count)), float(str(rating))) for play, count, rating in rows}
+
+
+def save_plan(conn: Connection, actor: Actor, plan: Plan, *, at: datetime) -> str:
+    """Keep the plan under its digest; the same plan again is the same row."""
+    conn.execute(
+        "insert into plans (digest, tenant_id, mission_id, plan, created_at) values (%s, %s, %s, %s, %s)"
+        " on conflict do nothing",
+        (plan.digest, actor.tenant_id, plan.mission_id, Jsonb(plan.model_dump(mode="json")), at),
+    )
+    return plan.digest
+
+
+def plan(conn: Connection, mission_id: str, digest: str) -> Plan:
+    row = conn.execute(
+        "select plan from plans where mission_id = %s and digest = %s", (mission_id, digest)
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"there is no plan {digest[:12]}")
+    return Plan.model_validate(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRow:
+    id: str
+    digest: str
+    risk: str
+    required: list[str]
+    status: str
+    status_reason: str
+    requested_by: UUID
+    requested_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None
+    consumed_at: datetime | None
+
+
+_APPROVAL = (
+    "id, digest, risk, required, status, status_reason, requested_by, requested_at, expires_at,"
+    " decided_at, consumed_at"
+)
+
+
+def request_approval(
+    conn: Connection, actor: Actor, *, approval_id: str, mission_id: str, digest: str, risk: str,
+    required: Sequence[str], at: datetime, expires_at: datetime,
+) -> None:  # fmt: skip
+    conn.execute(
+        "insert into approvals (id, tenant_id, mission_id, digest, risk, required, status, requested_by,"
+        " requested_at, expires_at) values (%s, %s, %s, %s, %s, %s, 'requested', %s, %s, %s)",
+        (
+            approval_id,
+            actor.tenant_id,
+            mission_id,
+            digest,
+            risk,
+            list(required),
+            actor.person_id,
+            at,
+            expires_at,
+        ),
+    )
+
+
+def approval(conn: Connection, mission_id: str) -> ApprovalRow | None:
+    """The newest approval of a mission."""
+    return (
+        conn.cursor(row_factory=class_row(ApprovalRow))
+        .execute(
+            f"select {_APPROVAL} from approvals where mission_id = %s order by requested_at desc, id desc limit 1",
+            (mission_id,),
+        )
+        .fetchone()
+    )
+
+
+def decisions(conn: Connection, approval_id: str) -> list[dict[str, Any]]:
+    rows = conn.execute(
+        "select d.person_id, p.display_name, d.capacity, d.decision, d.rationale, d.decided_at, d.digest"
+        " from approval_decisions d join people p on p.id = d.person_id"
+        " where d.approval_id = %s order by d.decided_at",
+        (approval_id,),
+    )
+    names = ("person_id", "name", "capacity", "decision", "rationale", "at", "digest")
+    return [dict(zip(names, (str(row[0]), *row[1:]), strict=True)) for row in rows]
+
+
+def as_request(row: ApprovalRow, given: Sequence[dict[str, Any]]) -> Request:
+    """The approval as the pure rules want it."""
+    approved = tuple(
+        (UUID(d["person_id"]), d["capacity"]) for d in given if d["decision"] == "approved"
+    )
+    return Request(
+        row.digest, tuple(row.required), row.risk, row.status, row.requested_by, row.expires_at,  # type: ignore[arg-type]
+        row.consumed_at is not None, approved,
+    )  # fmt: skip
+
+
+def add_decision(
+    conn: Connection, actor: Actor, approval_id: str, *, capacity: str, decision: str, digest: str,
+    rationale: str, at: datetime,
+) -> None:  # fmt: skip
+    conn.execute(
+        "insert into approval_decisions (tenant_id, approval_id, person_id, capacity, decision, digest,"
+        " rationale, decided_at) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (actor.tenant_id, approval_id, actor.person_id, capacity, decision, digest, rationale, at),
+    )
+
+
+def settle_approval(
+    conn: Connection, approval_id: str, status: str, *, reason: str, at: datetime
+) -> None:
+    conn.execute(
+        "update approvals set status = %s, status_reason = %s, decided_at = %s"
+        " where id = %s and consumed_at is null",
+        (status, reason, at, approval_id),
+    )
+
+
+def consume_approval(conn: Connection, approval_id: str, *, at: datetime) -> bool:
+    """Take an approval into use; False when that was done before (used once)."""
+    return (
+        conn.execute(
+            "update approvals set consumed_at = %s where id = %s and status = 'approved'"
+            " and consumed_at is null and expires_at > %s",
+            (at, approval_id, at),
+        ).rowcount
+        == 1
+    )

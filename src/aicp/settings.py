@@ -1,0 +1,134 @@
+"""Every setting, read from the environment once. Secrets may come from a file: NAME_FILE=/path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from aicp.errors import BadInput
+
+
+def _setting(name: str, default: str, doc: str, *, secret: bool = False) -> str:
+    return field(  # type: ignore[return-value]
+        default=default, metadata={"name": name, "doc": doc, "secret": secret}
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings as text; the properties below give them their types."""
+
+    data: str = _setting(
+        "AICP_DATA_DIR", ".aicp", "Folder for the embedded database, evidence, logs and tokens."
+    )
+    database_url: str = _setting(
+        "DATABASE_URL", "", "PostgreSQL to use instead of the embedded one.", secret=True
+    )
+    owner_database_url: str = _setting(
+        "AICP_OWNER_DATABASE_URL",
+        "",
+        "Login that owns the schema, for `aicp db apply` (default: DATABASE_URL).",
+        secret=True,
+    )
+    host: str = _setting("AICP_HOST", "127.0.0.1", "Address the server binds to.")
+    port: str = _setting(
+        "AICP_PORT", "8700", "Port the server binds to; a busy one moves to the next free one."
+    )
+    env: str = _setting(
+        "AICP_ENV", "dev", "Environment tag of every log line: dev, staging or prod."
+    )
+    log_level: str = _setting("AICP_LOG_LEVEL", "INFO", "Lowest level that is logged.")
+    file_roots: str = _setting(
+        "AICP_FILE_ROOTS",
+        "",
+        "Folders missions may use, separated by ':' (default: where the server was started).",
+    )
+    hold_seconds: str = _setting(
+        "AICP_HOLD_SECONDS",
+        "900",
+        "How long a mail is held, cancellable, before it may leave (TR-18).",
+    )
+    approval_hours: str = _setting(
+        "AICP_APPROVAL_HOURS", "24", "How long an approval request stays open."
+    )
+    workers: str = _setting("AICP_WORKERS", "1", "Worker processes that `aicp up` runs.")
+    heartbeat_seconds: str = _setting(
+        "AICP_HEARTBEAT_SECONDS", "2", "How often a worker says that it lives."
+    )
+    stalled_seconds: str = _setting(
+        "AICP_STALLED_SECONDS",
+        "8",
+        "Silence after which a worker counts as dead and its jobs are taken over.",
+    )
+    prepare: str = _setting(
+        "AICP_PREPARE_STATEMENTS",
+        "auto",
+        "Server-side prepared statements: on, off, or auto (off behind a transaction pooler on port 6543).",
+    )
+    model: str = _setting(
+        "AICP_MODEL",
+        "",
+        "Model the agents use, as an ADK model string (default: Gemini with GOOGLE_API_KEY, else the rules planner).",
+    )
+    google_api_key: str = _setting(
+        "GOOGLE_API_KEY", "", "Key for Gemini; its presence switches the agents to it.", secret=True
+    )
+
+    @property
+    def data_dir(self) -> Path:
+        return Path(self.data).expanduser().resolve()
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        named = [Path(part).expanduser() for part in self.file_roots.split(":") if part]
+        return tuple(root.resolve() for root in (*(named or [Path.cwd()]), self.data_dir))
+
+    @property
+    def model_name(self) -> str:
+        """The ADK model string, or "" for the rules planner."""
+        return self.model or ("gemini-2.5-flash" if self.google_api_key else "")
+
+    @property
+    def prepares(self) -> bool:
+        if self.prepare == "auto":
+            return ":6543/" not in self.database_url
+        return self.prepare == "on"
+
+    def integer(self, name: str) -> int:
+        """A whole-number setting by field name.
+
+        Raises:
+            BadInput: it is not a whole number of zero or more.
+        """
+        text = getattr(self, name)
+        if not text.isdecimal():
+            env = next(f.metadata["name"] for f in fields(self) if f.name == name)
+            raise BadInput(
+                f"{env} is '{text}', which is not a whole number", hint=f"set {env}=10, say"
+            )
+        return int(text)
+
+
+def from_env(env: Mapping[str, str] = os.environ) -> Settings:
+    """Settings out of the environment.
+
+    Raises:
+        BadInput: a NAME_FILE points at a file that cannot be read.
+    """
+    return Settings(
+        **{f.name: _value(env, f.metadata["name"], str(f.default)) for f in fields(Settings)}
+    )
+
+
+def _value(env: Mapping[str, str], name: str, default: str) -> str:
+    if path := env.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise BadInput(
+                f"{name}_FILE points at {path}, which cannot be read ({error.strerror})",
+                hint=f"mend the path or set {name} itself",
+            ) from None
+    return env.get(name) or default

@@ -1,0 +1,377 @@
+"""One governed call: gate, intent, effect, read-back, result (MI-6, TR-11).
+
+Two commits a call. The first holds the gate's verdict and the intent, the second the result; between
+them lies the effect, outside any transaction. Whoever dies in between leaves an intent without a
+result, and the next run reads back what happened instead of trying again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from aicp.errors import AicpError, GateBlocked, SafeguardViolation, UpstreamDown
+from aicp.kernel.clock import Clock
+from aicp.kernel.db import Actor, Connection, Database
+from aicp.telemetry.record import record
+from aicp.toolkits.model import BeforeImage, Call, Found, Outcome, ToolSpec
+from aicp.toolkits.providers.base import Provider, ProviderError
+from aicp.trust import journal
+from aicp.trust.gate import Asked, Facts, Verdict, judge
+from aicp.trust.plan import Plan, Step
+from aicp.trust.safeguards import Context, breaches
+
+
+class CallDenied(GateBlocked):
+    """The gate said no; nothing was called."""
+
+    code = "call_denied"
+
+
+class RateReached(AicpError):
+    """A rate safeguard says: not yet. Nothing was called; the run goes on at `retry_at`."""
+
+    code, status, exit_code = "rate_reached", 429, 5
+
+    def __init__(self, message: str, retry_at: datetime) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
+class OutcomeUnknown(AicpError):
+    """The effect may have happened and reading back does not tell: a person has to look."""
+
+    code, status, exit_code = "outcome_unknown", 409, 6
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one execution of an approved plan works with."""
+
+    db: Database
+    actor: Actor
+    mission_id: str
+    correlation_id: str
+    plan: Plan
+    approval_id: str
+    providers: Mapping[str, Provider]  # by account
+    clock: Clock
+    worker: str
+    specs: dict[tuple[str, str], ToolSpec] = field(default_factory=dict)
+
+    def spec(self, account: str, tool: str) -> ToolSpec | None:
+        """The declaration the connected provider makes today, by account and tool name."""
+        if not self.specs:
+            self.specs.update(
+                ((name, spec.name), spec)
+                for name, provider in self.providers.items()
+                for spec in provider.tools()
+            )
+        return self.specs.get((account, tool))
+
+
+def governed_call(run: Run, asked: Asked) -> Outcome:
+    """Make the call if it is the approved call at the cursor; returns its outcome.
+
+    Raises:
+        CallDenied: the gate said no; a finding is recorded and the run goes on unharmed.
+        SafeguardViolation: a safeguard said no; a finding is recorded.
+        RateReached: a rate safeguard said not yet.
+        UpstreamDown: the provider failed and certainly nothing happened.
+        OutcomeUnknown: the provider failed and something may have happened.
+    """
+    admitted = admit(run, asked)
+    return perform(run, admitted)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A call whose intent is committed: it must now be performed or reconciled."""
+
+    step: Step
+    call: Call
+    before: BeforeImage
+    provider: Provider
+
+
+def admit(run: Run, asked: Asked) -> Admitted:
+    """Gate, safeguards and intent. Nothing outside has happened when this returns or raises."""
+    with run.db.transaction(run.actor) as conn:
+        facts = facts_of(conn, run)
+        failures = journal.failures(conn, run.mission_id, facts.cursor + 1)
+    _deny_unless(run, asked, judge(asked, run.plan, run.spec(asked.account, _name(asked)), facts))
+    step = run.plan.play.steps[facts.cursor]
+    provider = run.providers[asked.account]
+    call = Call(step.tool_name, dict(asked.args), f"{run.mission_id}.{step.seq}.{failures}")
+    before = _before(run, step, provider, call)
+    _write_intent(run, asked, step, call, before)
+    return Admitted(step, call, before, provider)
+
+
+def perform(run: Run, admitted: Admitted) -> Outcome:
+    """The effect, the read-back and the result of an admitted call."""
+    step, call, provider = admitted.step, admitted.call, admitted.provider
+    started = run.clock()
+    try:
+        outcome = provider.execute(call, admitted.before)
+        post = provider.verify(call, admitted.before, outcome)
+    except ProviderError as error:
+        raise _failed(run, step, call, error) from error
+    _settle(run, step, call, outcome, post=post, reconciled=False, started=started)
+    return outcome
+
+
+def reconcile(run: Run, entry: journal.Entry) -> bool:
+    """Settle an intent without a result by reading back; True when its effect is there.
+
+    When the effect is not there, it is made now, under the same key.
+
+    Raises:
+        OutcomeUnknown: reading back does not tell.
+    """
+    step = run.plan.play.steps[entry.seq - 1]
+    provider = run.providers[entry.account]
+    found = provider.reconcile(entry.call, entry.image)
+    with run.db.transaction(run.actor) as conn:
+        record(
+            conn, run.actor, "error_recovery_triggered",
+            {"agent": "executor", "error_type": "result_missing", "recovery_action": found.found.value},
+            at=run.clock(), mission_id=run.mission_id, correlation_id=run.correlation_id,
+            stage="Execute", status="warning",
+        )  # fmt: skip
+    if found.found is Found.UNCLEAR:
+        raise _unclear(run, step, entry.call, found.why)
+    if found.found is Found.DONE and found.outcome is not None:
+        _settle(run, step, entry.call, found.outcome, post=(), reconciled=True, started=run.clock())
+        return True
+    perform(run, Admitted(step, entry.call, entry.image, provider))
+    return False
+
+
+def facts_of(conn: Connection, run: Run, *, lock: bool = False) -> Facts:
+    """What the gate needs to know, read in the caller's transaction."""
+    row = conn.execute(
+        "select m.run_state, m.cursor_seq, coalesce(m.plan_digest, ''), coalesce(a.digest, ''),"
+        " coalesce(a.status, ''), a.consumed_at is not null,"
+        " array(select unnest(c.granted_scopes) from connections c where c.mission_id = m.id)"
+        " from missions m left join approvals a on a.id = %s and a.mission_id = m.id where m.id = %s"
+        + (" for update of m" if lock else ""),
+        (run.approval_id, run.mission_id),
+    ).fetchone()
+    if row is None:
+        raise CallDenied(f"there is no mission {run.mission_id}")
+    state, cursor, digest, approved, status, consumed, granted = row
+    outputs = journal.outputs(conn, run.mission_id) if _needs_outputs(run, int(str(cursor))) else {}
+    return Facts(
+        now=run.clock(), run_state=str(state), cursor=int(str(cursor)), plan_digest=str(digest),
+        approved_digest=str(approved), approval_status=str(status), approval_consumed=bool(consumed),
+        granted_scopes=frozenset(granted), outputs=outputs,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _needs_outputs(run: Run, cursor: int) -> bool:
+    steps = run.plan.play.steps
+    return cursor < len(steps) and bool(steps[cursor].refs)
+
+
+def _name(asked: Asked) -> str:
+    return asked.tool.split("@", 1)[0]
+
+
+def _before(run: Run, step: Step, provider: Provider, call: Call) -> BeforeImage:
+    """The before-image, refused when the row is not as it was when people approved."""
+    try:
+        before = provider.before(call)
+    except ProviderError as error:
+        raise UpstreamDown(error.message, hint=error.hint, code="before_image") from error
+    if step.expect_version and before.version != step.expect_version:
+        why = f"{step.subject or 'the row'} was changed by somebody else after the plan was made"
+        _note(run, "stale-data", why, {"step": step.seq})
+        raise GateBlocked(
+            why, hint="plan again: the new values need a new approval", code="stale_data"
+        )
+    return before
+
+
+def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: BeforeImage) -> None:
+    """Gate and safeguards once more under the mission's row lock, then the intent: one commit.
+
+    Pausing and stopping write the same row, so after their commit no further intent can appear.
+    """
+    now = run.clock()
+    with run.db.transaction(run.actor) as conn:
+        facts = facts_of(conn, run, lock=True)
+        spec = run.spec(asked.account, call.tool)
+        verdict = judge(asked, run.plan, spec, facts)
+        at_cursor = facts.cursor + 1 == step.seq
+        broken = breaches(
+            run.plan.safeguards, step, call.args, context_of(conn, run, step, call.args)
+        )
+        if verdict.allowed and at_cursor and not broken:
+            journal.intend(
+                conn, run.actor, run.mission_id, seq=step.seq, purpose="step", call=call,
+                tool=step.tool, account=step.account, mutates=step.mutates,
+                approval_id=run.approval_id, before=before, worker=run.worker, at=now,
+                verdicts={"gate": "ok", "safeguards": [g.id for g in run.plan.safeguards]},
+            )  # fmt: skip
+            return
+    _deny_unless(run, asked, verdict)
+    if not at_cursor:
+        _deny_unless(run, asked, Verdict(False, "cursor", "the run moved on meanwhile"))
+    first = broken[0]
+    if first.safeguard.kind == "rate":
+        raise RateReached(first.why, now + timedelta(seconds=5))
+    _alert(run, step, first.safeguard.id, first.why)
+    raise SafeguardViolation(
+        f"step {step.seq} would break a safeguard: {first.why}",
+        hint="change the plan or the safeguard; both need a new approval",
+        facts={"safeguard": first.safeguard.id, "step": step.seq},
+    )
+
+
+def context_of(conn: Connection, run: Run, step: Step, args: dict[str, Any]) -> Context:
+    """What the safeguards may know about a call."""
+    leaving = args.get("not_before")
+    guards = {guard.kind for guard in run.plan.safeguards}
+    since = run.clock() - timedelta(minutes=1)
+    return Context(
+        now=run.clock(),
+        leaves_at=datetime.fromisoformat(leaving) if leaving else None,
+        zone=step.zone,
+        recipient=str(args.get("to", "")),
+        body=_body(run.plan, step),
+        calls_done=step.seq - 1,
+        recipients=_recipients_before(run.plan, step),
+        calls_last_minute=journal.calls_since(conn, run.mission_id, since)
+        if "rate" in guards
+        else {},
+    )
+
+
+def _body(plan: Plan, step: Step) -> str:
+    """The text a call sends on: its own, or that of the draft it refers to."""
+    sources = [plan.play.steps[ref.step - 1] for ref in step.refs.values()]
+    return " ".join(str(s.args.get(k, "")) for s in sources for k in ("subject", "body"))
+
+
+def _recipients_before(plan: Plan, step: Step) -> frozenset[str]:
+    leaving = (
+        s for s in plan.play.steps[: step.seq - 1] if s.tool_name in ("mail.schedule", "mail.send")
+    )
+    return frozenset(str(s.args.get("to", "")).casefold() for s in leaving)
+
+
+def _deny_unless(run: Run, asked: Asked, verdict: Verdict) -> None:
+    if verdict.allowed:
+        return
+    _note(run, verdict.rule, verdict.why, {"tool": _name(asked), "account": asked.account})
+    raise CallDenied(verdict.why, code=verdict.rule, facts={"rule": verdict.rule})
+
+
+def _note(run: Run, rule: str, why: str, facts: dict[str, Any]) -> None:
+    with run.db.transaction(run.actor) as conn:
+        journal.find(
+            conn, run.actor, run.mission_id, rule=rule, message=why, facts=facts, at=run.clock()
+        )
+        _raise_alert(conn, run, rule)
+
+
+def _alert(run: Run, step: Step, safeguard: str, why: str) -> None:
+    _note(run, f"safeguard:{safeguard}", why, {"step": step.seq})
+
+
+def _raise_alert(conn: Connection, run: Run, rule: str) -> None:
+    record(
+        conn, run.actor, "validator_alert_raised",
+        {"severity": "error", "safeguard_id": rule, "auto_fix_attempted": False},
+        at=run.clock(), mission_id=run.mission_id, correlation_id=run.correlation_id,
+        stage="Execute", status="error",
+    )  # fmt: skip
+
+
+def _settle(
+    run: Run, step: Step, call: Call, outcome: Outcome, *, post: tuple[str, ...], reconciled: bool,
+    started: datetime,
+) -> None:  # fmt: skip
+    """The result, the cursor and what follows from it: the second commit."""
+    now = run.clock()
+    spec = run.spec(step.account, step.tool_name)
+    with run.db.transaction(run.actor) as conn:
+        journal.finish(
+            conn, run.mission_id, call.key, state="done", outcome=outcome, reconciled=reconciled,
+            post=post, at=now,
+        )  # fmt: skip
+        conn.execute(
+            "update missions set cursor_seq = %s, updated_at = %s where id = %s and cursor_seq = %s",
+            (step.seq, now, run.mission_id, step.seq - 1),
+        )
+        if spec:
+            journal.use_scope(conn, run.mission_id, step.account, spec.scope)
+        if outcome.held_until:
+            due = datetime.fromisoformat(outcome.held_until)
+            journal.hold(conn, run.actor, run.mission_id, step.seq, due_at=due)
+        latency = int((now - started).total_seconds() * 1000)
+        _events(conn, run, step, latency, reconciled=reconciled)
+    if post:
+        _note(run, "read-back", "; ".join(post), {"step": step.seq})
+        raise SafeguardViolation(
+            f"step {step.seq} did not change the world as planned: {'; '.join(post)}",
+            hint="the run is paused; look, then resume or undo",
+        )
+
+
+def _events(conn: Connection, run: Run, step: Step, latency: int, *, reconciled: bool) -> None:
+    common = {
+        "at": run.clock(), "mission_id": run.mission_id, "correlation_id": run.correlation_id,
+        "stage": "Execute", "status": "success",
+    }  # fmt: skip
+    record(
+        conn, run.actor, "composio_tool_call",
+        {"toolkit": step.toolkit, "action": step.tool_name, "latency_ms": latency,
+         "outcome": "success", "provider": "local"}, **common,
+    )  # fmt: skip
+    record(
+        conn, run.actor, "execution_step_completed",
+        {"action_id": step.seq, "toolkit": step.toolkit, "action_name": step.tool_name,
+         "duration_ms": latency, "status": "reconciled" if reconciled else "done"}, **common,
+    )  # fmt: skip
+
+
+def _failed(run: Run, step: Step, call: Call, error: ProviderError) -> AicpError:
+    if error.unknown:
+        return _unclear(run, step, call, error.message)
+    with run.db.transaction(run.actor) as conn:
+        journal.finish(
+            conn, run.mission_id, call.key, state="failed", outcome=None, error=error.message,
+            at=run.clock(),
+        )  # fmt: skip
+        _error_event(conn, run, step, "retry" if error.retryable else "pause")
+    return UpstreamDown(error.message, hint=error.hint, facts={"retryable": error.retryable})
+
+
+def _unclear(run: Run, step: Step, call: Call, why: str) -> OutcomeUnknown:
+    with run.db.transaction(run.actor) as conn:
+        journal.finish(
+            conn, run.mission_id, call.key, state="unknown", outcome=None, error=why, at=run.clock()
+        )
+        _error_event(conn, run, step, "ask")
+        journal.find(
+            conn, run.actor, run.mission_id, rule="outcome-unknown", message=why,
+            facts={"step": step.seq}, at=run.clock(),
+        )  # fmt: skip
+    return OutcomeUnknown(
+        f"whether step {step.seq} happened is unknown: {why}",
+        hint="look at the other side, then say so with `aicp mission resume --happened yes|no`",
+        facts={"step": step.seq},
+    )
+
+
+def _error_event(conn: Connection, run: Run, step: Step, recovery: str) -> None:
+    record(
+        conn, run.actor, "composio_tool_call_error",
+        {"error_code": "PROVIDER_ERROR", "recovery_action": recovery, "toolkit": step.toolkit},
+        at=run.clock(), mission_id=run.mission_id, correlation_id=run.correlation_id,
+        stage="Execute", status="error",
+    )  # fmt: skip
