@@ -59,7 +59,7 @@ def understand(intent: str, resources: Sequence[Resource], *, now: datetime) -> 
     goal = read_goal(r)
     _audience(r)
     chips = [*_objective(r, goal), *_rows(r), *_numbered(r, [*parts, *_exclusions(r)])]
-    left = _left_over(r)
+    left = _left_over(r, chips)
     return Brief(
         intent=intent, brain="rules", chips=tuple(chips), not_understood=left, questions=tuple(r.questions)
     )  # fmt: skip
@@ -267,7 +267,7 @@ def _defaults(chips: list[Chip]) -> list[Chip]:
     ]  # fmt: skip
 
 
-def _left_over(r: Reading) -> tuple[Span, ...]:
+def _left_over(r: Reading, chips: list[Chip]) -> tuple[Span, ...]:
     """Words nobody took. Listed all; asked about when they could turn or widen the mission."""
     left: list[Span] = [r.span(*at) for at in r.asked]
     marks = [m.span() for m in NEGATION.finditer(r.low)]
@@ -285,7 +285,7 @@ def _left_over(r: Reading) -> tuple[Span, ...]:
             _ask_about(r, at, why)
         elif token.low not in quiet and token.stem not in quiet and len(token.low) > 1:
             left.append(r.span(token.start, token.end))
-    return _digits_listed(r, left)
+    return _digits_listed(r, chips, left)
 
 
 def _weight(r: Reading, token: Token, *, negation: bool) -> str:
@@ -317,9 +317,16 @@ def _ask_about(r: Reading, at: tuple[int, int], why: str) -> None:
     )
 
 
-def _digits_listed(r: Reading, left: list[Span]) -> tuple[Span, ...]:
-    ordered = sorted({(s.start, s.end): s for s in left}.values(), key=lambda s: (s.start, s.end))
-    return tuple(ordered)
+def _digits_listed(r: Reading, chips: list[Chip], left: list[Span]) -> tuple[Span, ...]:
+    """The last net: a number that no chip shows is listed and asked about, whoever took it."""
+    seen = bytearray(len(r.intent))
+    for span in (*left, *(s for chip in chips for s in chip.spans)):
+        seen[span.start : span.end] = b"\x01" * (span.end - span.start)
+    for m in re.finditer(r"\d+", r.intent):
+        if not all(seen[m.start() : m.end()]):
+            left.append(r.span(*m.span()))
+            _ask_about(r, m.span(), "number")
+    return tuple(sorted({(s.start, s.end): s for s in left}.values(), key=lambda s: (s.start, s.end)))
 
 
 def _chip(brief: Brief, chip_id: str) -> Chip:

@@ -30,6 +30,9 @@ def read_limit(r: Reading) -> list[tuple[int | None, str, Part]]:
     if len(numbered) > 1:
         _ask(r, [part for n, _, part in tops if n is not None])
         return []
+    if 0 in numbered:
+        r.ask("A mission for 0 rows does nothing. How many rows are meant?", tops[0][2].ranges[0])
+        return []
     for _, _, part in tops:
         r.take(*part.ranges)
     return tops
@@ -61,7 +64,8 @@ def settle_order(r: Reading, tops: list[tuple[int | None, str, Part]]) -> None:
                   part.ranges[0], [f"by {c.name}" for c in r.columns if c.kind != "text"][:6])  # fmt: skip
             return
         f.order_by, f.descending = column, descending
-        f.parts.append(Part(part.text, part.ranges, (rule,)))
+        same = tuple(span for _, _, other in tops for span in other.ranges)
+        f.parts.append(Part(part.text, same, (rule,)))
         return
 
 
