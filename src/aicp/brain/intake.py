@@ -102,7 +102,8 @@ def revise(brief: Brief, chip_id: str, text: str, resources: Sequence[Resource],
               "confidence": rule.confidence, "rule": rule.why, "text": said[0].text}  # fmt: skip
     if said[0].safeguard:
         update["safeguard"] = said[0].safeguard.model_copy(update={"id": chip_id})
-    return _settled(_with_chip(brief, said[0].model_copy(update=update)), old, kind)
+    revised = _settled(_with_chip(brief, said[0].model_copy(update=update)), old, kind)
+    return _exclusions_kept(brief, revised, old, fresh)
 
 
 def answer(
@@ -371,6 +372,32 @@ def _settled(brief: Brief, old: Chip | None, kind: ChipKind) -> Brief:
         return not any(s.start < q.span.end and q.span.start < s.end for s in spans)
 
     return brief.model_copy(update={"questions": tuple(q for q in brief.questions if stays(q))})
+
+
+def _exclusions_kept(before: Brief, after: Brief, old: Chip | None, fresh: Brief) -> Brief:
+    """Audience and exclusion safeguards say the same: an exclusion goes only when it is edited."""
+    chip = next(iter(after.chips_of("audience")), None)
+    if chip is None or chip.audience is None or fresh.audience is None:
+        return after
+    kept = list(before.audience.exclude) if before.audience else []
+    if old and old.safeguard and old.safeguard.kind == "exclusion":
+        gone = old.safeguard.params
+        kept = [c for c in kept if c.column != gone["column"]
+                or gone["values"] not in ([], [c.value], c.value)]  # fmt: skip
+    kept += [c for c in fresh.audience.exclude if c not in kept]
+    audience = chip.audience.model_copy(update={"exclude": tuple(kept)})
+    after = _with_chip(after, chip.model_copy(update={"audience": audience}))
+    known = [s.params.get("values") for s in after.safeguards if s.kind == "exclusion"]
+    for new in fresh.chips_of("safeguard"):
+        guard = new.safeguard
+        if guard and guard.kind == "exclusion" and guard.params["values"] not in known:
+            number = 1 + max(int(c.id.split("-")[1]) for c in after.chips_of("safeguard"))
+            named = guard.model_copy(update={"id": f"safeguard-{number}"})
+            after = _with_chip(after, new.model_copy(update={
+                "id": named.id, "safeguard": named, "source": "user", "confidence": 1.0,
+                "rule": RULES["person"].why, "spans": old.spans if old else (),
+            }))  # fmt: skip
+    return after
 
 
 def _bare(chip: Chip) -> bool:

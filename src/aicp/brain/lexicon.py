@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from rapidfuzz.distance import OSA
 
 from aicp.brain.text import Token, fold, name_words, stem, stems, tokens
-from aicp.brain.vocabulary import data, reserved
+from aicp.brain.vocabulary import data, event_words, reserved, word_set
 from aicp.toolkits.model import Column, Resource
 
 UNITS = frozenset({"usd", "eur", "gbp", "date", "at", "on", "is", "has", "flag", "no", "number"})
@@ -134,17 +134,27 @@ def _column_entries(column: Column) -> Iterator[tuple[tuple[str, ...], Entry]]:
     core = tuple(w for w in words if w not in UNITS) or words
     entry = Entry(column.name, None, "column")
     for whole in {words, core}:
-        if len(whole) > 1 or whole[0] not in reserved():
+        if len(whole) > 1 or whole[0] not in _function_words():
             yield tuple(map(stem, whole)), entry
     if len(words) >= 3:
         yield ("".join(w[0] for w in words),), Entry(column.name, None, "initials")
-    parts = [w for w in core if len(w) > 2 and w not in reserved()] if len(core) > 1 else []
+    parts = [w for w in core if len(w) > 2 and _may_stand_alone(w)] if len(core) > 1 else []
     for part in parts:
         yield (stem(part),), Entry(column.name, None, "column_part")
     for group in data()["synonyms"]:
         if set(group) & set(words):
             for word in set(group) - set(words):
                 yield stems(word), Entry(column.name, None, "synonym")
+
+
+def _function_words() -> frozenset[str]:
+    """Words no column can claim: 'the', 'not', 'accounts', 'best', 'ten'."""
+    return reserved() - word_set("verbs") - event_words() | word_set("filler") | word_set("entities")
+
+
+def _may_stand_alone(word: str) -> bool:
+    """'email' may name contact_email; 'activity' belongs to the dates, 'last' to nobody."""
+    return word not in reserved() or (word in word_set("verbs") and word not in word_set("entities"))
 
 
 def _value_entries(column: Column, rows: int) -> Iterator[tuple[tuple[str, ...], Entry]]:

@@ -23,10 +23,16 @@ def word_set(name: str) -> frozenset[str]:
 
 
 @cache
+def event_words() -> frozenset[str]:
+    """Words for what date columns record: quiet, due, joined."""
+    return frozenset(w for e in data()["events"].values() for p in e["words"] for w in p.split())
+
+
+@cache
 def reserved() -> frozenset[str]:
     """Words the grammar needs for itself: a cell that says one of them is no name for itself."""
     own = word_set("filler") | word_set("entities") | word_set("verbs")
-    events = {w for e in data()["events"].values() for p in e["words"] for w in p.split()}
+    events = event_words()
     markers = {w for phrase in data()["exclusions"] for w in phrase.split()}
     rest = {*data()["superlatives"], *data()["tone"]["want"]["words"], *data()["number_words"]}
     return frozenset(own | events | markers | rest | {"last", "next", "first", "today", "weekday"})
