@@ -16,7 +16,14 @@ from aicp.brain.text import name_words
 from aicp.toolkits.model import Resource, ToolSpec, UndoTier
 from aicp.trust.plan import Provenance, Ref, Safeguard, Step
 
-RANK = {UndoTier.T0: 0, UndoTier.T1: 0, UndoTier.T2: 1, UndoTier.T3: 2, UndoTier.T4: 3, UndoTier.T5: 4}
+RANK = {
+    UndoTier.T0: 0,
+    UndoTier.T1: 0,
+    UndoTier.T2: 1,
+    UndoTier.T3: 2,
+    UndoTier.T4: 3,
+    UndoTier.T5: 4,
+}
 COUNTED = {"mail.draft": "mails", "calendar.add": "events", "table.update": "updates",
            "table.insert": "inserts", "table.delete": "deletes"}  # fmt: skip
 Item = dict[str, Slot]

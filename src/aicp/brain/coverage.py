@@ -34,7 +34,12 @@ def _part(name, checks: Sequence[tuple[bool, str]]) -> CoveragePart:  # noqa: AN
 
 def _objective(brief: Brief) -> CoveragePart:
     goal = brief.objective.goal.goal if brief.objective and brief.objective.goal else ""
-    checks = [(bool(candidates(brief)), f"No play does '{goal}'." if goal else "The objective is not clear.")]
+    checks = [
+        (
+            bool(candidates(brief)),
+            f"No play does '{goal}'." if goal else "The objective is not clear.",
+        )
+    ]
     checks += [(False, f"Open question: {q.text}") for q in brief.questions]
     return _part("objective", checks)
 
@@ -48,7 +53,9 @@ def _data(brief: Brief, resources: Sequence[Resource], reads: Reads) -> Coverage
         checks.append((column is not None, f"The table has no column {condition.column}."))
         if column and table and table.rows:
             share = 1 - column.nulls / table.rows
-            checks.append((share >= 0.5, f"{column.name} is empty in {column.nulls} of {table.rows} rows."))
+            checks.append(
+                (share >= 0.5, f"{column.name} is empty in {column.nulls} of {table.rows} rows.")
+            )
     if brief.objective:
         found = len(reads.get("rows", {}).get("rows", []))
         wanted = [r.id for r in needs(brief, resources) if not r.id.startswith("left-")]
@@ -66,7 +73,12 @@ def _safeguards(brief: Brief, resources: Sequence[Resource]) -> CoveragePart:
     for guard in brief.safeguards:
         column = guard.params.get("zone_column") or guard.params.get("column") or ""
         if guard.kind == "window" and guard.params.get("zone") == "recipient" and not column:
-            checks.append((False, "The send window wants the recipients' time, and no column holds their zone."))
+            checks.append(
+                (
+                    False,
+                    "The send window wants the recipients' time, and no column holds their zone.",
+                )
+            )
         elif column:
             checks.append((column in columns, f"'{guard.text}' needs the column {column}."))
         else:

@@ -133,7 +133,7 @@ def _day(low: str, now: datetime, *, ahead: bool) -> Range | None:
     if numeric and numeric[2] == "/" and int(numeric[1]) <= 12 and int(numeric[3]) <= 12:
         if numeric[1] != numeric[3]:
             return None  # day and month could change places
-    order = "DMY" if numeric and int(numeric[1]) > 12 or "." in low else "MDY"
+    order = "DMY" if (numeric and int(numeric[1]) > 12) or "." in low else "MDY"
     found = dateparser.parse(
         low,
         languages=["en"],

@@ -128,7 +128,9 @@ def _groups(r: Reading, mentions: list[Mention]) -> list[list[Mention]]:
     for m in mentions:
         last = groups[-1][-1] if groups else None
         gap = r.low[last.end : m.start] if last else ""
-        listed = re.fullmatch(r"\s*(?:,\s*(?:and|or)?|and|or|/|&|nor)\s*(?:in\s+|from\s+|by\s+)?", gap)
+        listed = re.fullmatch(
+            r"\s*(?:,\s*(?:and|or)?|and|or|/|&|nor)\s*(?:in\s+|from\s+|by\s+)?", gap
+        )
         if last and listed and set(last.columns) & set(m.columns):
             groups[-1].append(m)
         else:
@@ -182,7 +184,13 @@ def _bound_values(r: Reading) -> None:
                 if found and r.free(m.start, rest + found[0]):
                     at = (m.start, rest + found[0])
                     out = bool(gap and "not" in gap.group())
-                    _file(r, Condition(column=name, op="eq", value=found[1]), ("value",), (at,), out=out or None)
+                    _file(
+                        r,
+                        Condition(column=name, op="eq", value=found[1]),
+                        ("value",),
+                        (at,),
+                        out=out or None,
+                    )
                     break
     nouns = one_of(entity_words(r.table))
     for name, values in r.lexicon.bound.items():
@@ -203,7 +211,8 @@ def read_blanks(r: Reading) -> None:
             continue
         lead = r.low[r.clause(m.start)[0] : m.start]
         empty = re.search(
-            r"\b(?:without|with\s+no|missing|lacking|no|empty|blank)\s+(?:an?\s+|any\s+|the\s+)?$", lead
+            r"\b(?:without|with\s+no|missing|lacking|no|empty|blank)\s+(?:an?\s+|any\s+|the\s+)?$",
+            lead,
         )
         filled = re.search(r"\b(?:with|has|have|having)\s+(?:an?\s+|the\s+)?$", lead)
         tail = re.match(r"\s+(?:is\s+|are\s+)?(?:missing|empty|blank)\b", r.low[m.end :])
@@ -211,7 +220,9 @@ def read_blanks(r: Reading) -> None:
             continue
         lead_at = m.start - len(lead) + (empty or filled).start() if empty or filled else m.start
         at = (lead_at, m.end + (tail.end() if tail else _unit(r, m.end)))
-        if not r.free(*at) or (filled and re.match(r"\s*(?:of|is|over|above|under|below|[<>=\d])", r.low[m.end :])):
+        if not r.free(*at) or (
+            filled and re.match(r"\s*(?:of|is|over|above|under|below|[<>=\d])", r.low[m.end :])
+        ):
             continue
         op = "filled" if filled and not tail else "empty"
         mark = r.negation_before(at[0])
@@ -236,7 +247,12 @@ def _flags(r: Reading) -> None:
     for column in (c for c in r.columns if c.kind == "bool"):
         words = one_of([column.name.lower().replace("_", " ").removeprefix("is ")])
         for m in r.find(re.compile(rf"\b(?:un|non[- ])(?:{words})\b")):
-            _file(r, Condition(column=column.name, op="eq", value=False), ("negated_name",), (m.span(),))
+            _file(
+                r,
+                Condition(column=column.name, op="eq", value=False),
+                ("negated_name",),
+                (m.span(),),
+            )
 
 
 def read_addresses(r: Reading, email: re.Pattern[str]) -> None:
@@ -288,7 +304,15 @@ def _ask_two(r: Reading, a: Part, b: Part) -> None:
     )
 
 
-SIGN_OF = {"eq": "is", "ne": "is not", "gt": ">", "ge": "≥", "lt": "<", "le": "≤", "contains": "contains"}
+SIGN_OF = {
+    "eq": "is",
+    "ne": "is not",
+    "gt": ">",
+    "ge": "≥",
+    "lt": "<",
+    "le": "≤",
+    "contains": "contains",
+}
 
 
 def condition_text(c: Condition) -> str:
@@ -299,5 +323,7 @@ def condition_text(c: Condition) -> str:
         return f"{c.column} is {'not ' if c.op == 'not_in' else ''}{' or '.join(map(str, c.value))}"
     if c.op in ("empty", "filled"):
         return f"{c.column} is {c.op}"
-    value = {True: "yes", False: "no"}.get(c.value, c.value) if isinstance(c.value, bool) else c.value
+    value = (
+        {True: "yes", False: "no"}.get(c.value, c.value) if isinstance(c.value, bool) else c.value
+    )
     return f"{c.column} {SIGN_OF[c.op]} {value}"

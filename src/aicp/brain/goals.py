@@ -66,7 +66,9 @@ def read_goal(r: Reading) -> tuple[Goal, Part] | None:
     title = best.goal.replace("_", " ").capitalize()
     told = "; ".join(f"{k}: {v}" for k, v in best.params.items() if k != "message")
     goal = Goal(goal=best.goal, verb=best.verb, params=best.params)
-    return goal, Part(f"{title}{' (' + told + ')' if told else ''}", tuple(best.ranges), (best.rule,))
+    return goal, Part(
+        f"{title}{' (' + told + ')' if told else ''}", tuple(best.ranges), (best.rule,)
+    )
 
 
 def _can_do() -> str:
@@ -98,7 +100,9 @@ def _pair(r: Reading, goal: str) -> Candidate | None:
         for noun in nouns:
             if verb.end() <= noun.start() and noun.end() <= end:
                 weight = 1 if goal == "notify" else 4
-                return Candidate(goal, [verb.span(), noun.span()], verb.group(), "goal_verb_noun", weight)
+                return Candidate(
+                    goal, [verb.span(), noun.span()], verb.group(), "goal_verb_noun", weight
+                )
     return None
 
 
@@ -190,10 +194,17 @@ def _phone_column(r: Reading, best: Candidate) -> None:
     if len(phones) == 1:
         best.params["column"] = phones[0]
     elif phones:
-        said = {m.columns[0] for m in r.mentions if not m.is_value and m.columns[0] in phones and len(m.columns) == 1}
+        said = {
+            m.columns[0]
+            for m in r.mentions
+            if not m.is_value and m.columns[0] in phones and len(m.columns) == 1
+        }
         if len(said) == 1:
             best.params["column"] = said.pop()
         else:
             r.ask("Which phone column is meant?", best.ranges[-1], phones)
     elif r.table:
-        r.ask(f"{r.table.account} has no phone column, so there is nothing to normalise.", best.ranges[-1])
+        r.ask(
+            f"{r.table.account} has no phone column, so there is nothing to normalise.",
+            best.ranges[-1],
+        )

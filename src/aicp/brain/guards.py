@@ -117,7 +117,9 @@ START = re.compile(
     rf"\b(?:start(?:ing)?|begin(?:ning)?)(?:\s+on|\s+from)?\s+(?P<when>{dates.DAY}"
     rf"|(?:next\s+|this\s+)?(?:{'|'.join(dates.DAY_NAMES)})\b)"
 )
-WITHIN = re.compile(rf"\b(?:finish(?:ed)?\s+|done\s+)?within\s+(?:the\s+next\s+)?(?P<length>{dates.DURATION})")
+WITHIN = re.compile(
+    rf"\b(?:finish(?:ed)?\s+|done\s+)?within\s+(?:the\s+next\s+)?(?P<length>{dates.DURATION})"
+)
 SURE_LEADS = ("by", "due", "deadline", "no later", "finish", "done")
 
 
@@ -145,12 +147,12 @@ def read_timeline(r: Reading) -> list[Part]:
 
 def _due(text: str, r: Reading) -> str | None:
     if text in ("eod", "eow") or text.startswith("end of"):
-        unit = {"eod": "day", "eow": "week"}.get(text, text.split()[-1])
+        unit = {"eod": "day", "eow": "week"}.get(text, text.rsplit(maxsplit=1)[-1])
         if unit == "day":
             return r.now.date().isoformat()
         span = dates.read(f"this {unit}", r.now)
-    elif text.split()[-1] in dates.DAY_NAMES:
-        day = dates.coming(text.split()[-1], r.now)
+    elif text.rsplit(maxsplit=1)[-1] in dates.DAY_NAMES:
+        day = dates.coming(text.rsplit(maxsplit=1)[-1], r.now)
         return day.isoformat() if day else None
     else:
         span = dates.read(text, r.now, ahead=True)
@@ -186,7 +188,9 @@ def read_tone(r: Reading) -> Part | None:
     ranges += [span for _, span in want]
     r.take(*ranges)
     words = list(dict.fromkeys(word.removesuffix(" tone") for word, _ in want))
-    text = "; ".join(filter(None, (", ".join(words), f"no {', no '.join(topics)}" if topics else "")))
+    text = "; ".join(
+        filter(None, (", ".join(words), f"no {', no '.join(topics)}" if topics else ""))
+    )
     return Part(f"Tone: {text}.", tuple(ranges), ("tone",), {"forbid": forbid, "want": words})
 
 
@@ -195,7 +199,9 @@ def _negated(r: Reading, at: int, used: list[Range]) -> Range | None:
     start = max(r.clause(at)[0], at - 40)
     for mark in reversed(list(NEGATION.finditer(r.low, start, at))):
         gap = r.low[mark.end() : at]
-        direct = re.fullmatch(r"[\s\-]*(?:(?:any|be|too|sound|use|a|of|the|contain|with|include)\s+)*", gap)
+        direct = re.fullmatch(
+            r"[\s\-]*(?:(?:any|be|too|sound|use|a|of|the|contain|with|include)\s+)*", gap
+        )
         listed = mark.span() in used and re.fullmatch(r"[\w\s\-]+\b(?:or|and)\s+(?:any\s+)?", gap)
         if (direct and r.free(*mark.span())) or listed:
             return mark.span()

@@ -14,7 +14,13 @@ from aicp.brain import guards
 from aicp.brain.amounts import WORDS
 from aicp.brain.brief import Brief, Chip, ChipKind, Question, Span
 from aicp.brain.confidence import RULES, weakest
-from aicp.brain.filters import check_consistent, condition_text, read_addresses, read_comparisons, read_values
+from aicp.brain.filters import (
+    check_consistent,
+    condition_text,
+    read_addresses,
+    read_comparisons,
+    read_values,
+)
 from aicp.brain.goals import read_goal
 from aicp.brain.lexicon import lexicon
 from aicp.brain.ranking import plain_limit, read_limit, settle_order
@@ -78,7 +84,9 @@ def accept(brief: Brief, chip_id: str) -> Brief:
     return _with_chip(brief, taken)
 
 
-def revise(brief: Brief, chip_id: str, text: str, resources: Sequence[Resource], now: datetime) -> Brief:
+def revise(
+    brief: Brief, chip_id: str, text: str, resources: Sequence[Resource], now: datetime
+) -> Brief:
     """A chip read again from a person's own words; every other chip stays as it is.
 
     The chip keeps pointing at the words of the intent it replaces. Questions about those words,
@@ -95,7 +103,9 @@ def revise(brief: Brief, chip_id: str, text: str, resources: Sequence[Resource],
         said = [c for c in said if c.safeguard and c.safeguard.kind == old.safeguard.kind] or said
     open_questions = [q for q in fresh.questions if q.span is not None or kind == "objective"]
     if not said or open_questions:
-        why = open_questions[0].text if open_questions else f"'{text}' says nothing about the {kind}."
+        why = (
+            open_questions[0].text if open_questions else f"'{text}' says nothing about the {kind}."
+        )
         raise BadInput(f"The change was not understood: {why}", hint="Say it in other words.")
     rule = RULES["person"]
     update = {"id": chip_id, "spans": old.spans if old else (), "source": "user",
@@ -117,7 +127,9 @@ def answer(
     question = next((q for q in brief.questions if q.id == question_id), None)
     if question is None:
         raise BadInput(f"There is no open question {question_id}.", hint="Read the brief again.")
-    rest = brief.model_copy(update={"questions": tuple(q for q in brief.questions if q is not question)})
+    rest = brief.model_copy(
+        update={"questions": tuple(q for q in brief.questions if q is not question)}
+    )
     if text.strip() == LEAVE_OUT:
         return rest
     fresh = understand(text, resources, now=now)
@@ -207,7 +219,11 @@ def _rows(r: Reading) -> list[Chip]:
 def _audience_text(r: Reading) -> str:
     f = r.filters
     first = f"the first {f.limit}" if f.limit else "all"
-    order = f", by {f.order_by} {'from the top' if f.descending else 'from the bottom'}" if f.order_by else ""
+    order = (
+        f", by {f.order_by} {'from the top' if f.descending else 'from the bottom'}"
+        if f.order_by
+        else ""
+    )
     where = "; ".join(condition_text(c) for c in f.where)
     out = "; ".join(condition_text(c) for c in f.exclude)
     account = r.table.account if r.table else ""
@@ -224,9 +240,15 @@ def _exclusions(r: Reading) -> list[tuple[ChipKind, str, Part]]:
     for condition, part in r.filters.excluded:
         params = {
             "column": condition.column,
-            "values": condition.value if condition.op == "in" else [condition.value] if condition.op == "eq" else [],
+            "values": condition.value
+            if condition.op == "in"
+            else [condition.value]
+            if condition.op == "eq"
+            else [],
             "keys": [],
-            "addresses": [condition.value] if condition.column in emails and condition.op == "eq" else [],
+            "addresses": [condition.value]
+            if condition.column in emails and condition.op == "eq"
+            else [],
         }
         text = f"Never touch rows where {condition_text(condition)}."
         found.append(("safeguard", "exclusion", Part(text, part.ranges, part.rules, params)))
@@ -327,7 +349,9 @@ def _digits_listed(r: Reading, chips: list[Chip], left: list[Span]) -> tuple[Spa
         if not all(seen[m.start() : m.end()]):
             left.append(r.span(*m.span()))
             _ask_about(r, m.span(), "number")
-    return tuple(sorted({(s.start, s.end): s for s in left}.values(), key=lambda s: (s.start, s.end)))
+    return tuple(
+        sorted({(s.start, s.end): s for s in left}.values(), key=lambda s: (s.start, s.end))
+    )
 
 
 def _chip(brief: Brief, chip_id: str) -> Chip:
@@ -347,7 +371,7 @@ def _with_chip(brief: Brief, chip: Chip) -> Brief:
 
 
 def _kind_of(chip_id: str) -> ChipKind:
-    kind = chip_id.split("-")[0]
+    kind = chip_id.split("-", maxsplit=1)[0]
     if kind not in ("objective", "audience", "kpi", "timeline", "safeguard"):
         raise BadInput(
             f"'{chip_id}' is no part of a brief.",
@@ -359,7 +383,11 @@ def _kind_of(chip_id: str) -> ChipKind:
 def _for_kind(kind: ChipKind, text: str, brief: Brief) -> str:
     """The words to read. Nothing is added to them but what the kind already says."""
     _check(text)
-    return f"deadline {text}" if kind == "timeline" and not re.search(r"\b(by|due|within|start)", text) else text
+    return (
+        f"deadline {text}"
+        if kind == "timeline" and not re.search(r"\b(by|due|within|start)", text)
+        else text
+    )
 
 
 def _settled(brief: Brief, old: Chip | None, kind: ChipKind) -> Brief:

@@ -149,12 +149,16 @@ def _column_entries(column: Column) -> Iterator[tuple[tuple[str, ...], Entry]]:
 
 def _function_words() -> frozenset[str]:
     """Words no column can claim: 'the', 'not', 'accounts', 'best', 'ten'."""
-    return reserved() - word_set("verbs") - event_words() | word_set("filler") | word_set("entities")
+    return (
+        reserved() - word_set("verbs") - event_words() | word_set("filler") | word_set("entities")
+    )
 
 
 def _may_stand_alone(word: str) -> bool:
     """'email' may name contact_email; 'activity' belongs to the dates, 'last' to nobody."""
-    return word not in reserved() or (word in word_set("verbs") and word not in word_set("entities"))
+    return word not in reserved() or (
+        word in word_set("verbs") and word not in word_set("entities")
+    )
 
 
 def _value_entries(column: Column, rows: int) -> Iterator[tuple[tuple[str, ...], Entry]]:

@@ -21,7 +21,9 @@ def candidates(brief: Brief) -> tuple[PlayFile, ...]:
     if goal is None or not goal.goal:
         return ()
     channel = goal.params.get("channel", "")
-    return tuple(p for p in plays() if p.goal == goal.goal and (not channel or p.channel == channel))
+    return tuple(
+        p for p in plays() if p.goal == goal.goal and (not channel or p.channel == channel)
+    )
 
 
 def table_of(brief: Brief, resources: Sequence[Resource]) -> Resource | None:
@@ -59,7 +61,8 @@ def _select(table: Resource, read_id: str, args: dict[str, Any], purpose: str) -
 
 def _plain(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
     return [
-        c.model_dump(exclude={"value"} if c.op in ("empty", "filled") else set()) for c in conditions
+        c.model_dump(exclude={"value"} if c.op in ("empty", "filled") else set())
+        for c in conditions
     ]
 
 
@@ -97,7 +100,9 @@ def duplicate_columns(brief: Brief, table: Resource) -> list[str]:
     if said:
         return list(said)
     emails = [c.name for c in table.columns if c.kind == "email"]
-    named = [c.name for c in table.columns if {"name", "company", "customer"} & set(name_words(c.name))]
+    named = [
+        c.name for c in table.columns if {"name", "company", "customer"} & set(name_words(c.name))
+    ]
     return (emails or named or [c.name for c in table.columns if c.name != table.key])[:1]
 
 
@@ -110,7 +115,11 @@ def _groups(brief: Brief, table: Resource) -> ReadRequest:
 
 
 def _slots(brief: Brief, calendar: Resource, now: datetime, audience: Audience) -> ReadRequest:
-    days = max(int(p.params["followup_days"].default) for p in candidates(brief) if "followup_days" in p.params)
+    days = max(
+        int(p.params["followup_days"].default)
+        for p in candidates(brief)
+        if "followup_days" in p.params
+    )
     start = (now + timedelta(days=days)).replace(microsecond=0)
     count = min(audience.limit or MOST_SLOTS, MOST_SLOTS)
     return ReadRequest(

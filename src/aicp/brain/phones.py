@@ -57,7 +57,9 @@ def _capped(ctx: Context, items: list[Item], notes: list[str]) -> list[Item]:
     cap = ctx.guard("budget")
     most = cap.params.get("max_calls") if cap else None
     if most is not None and len(items) > most:
-        notes.append(f"{len(items)} numbers would change, but {cap.text if cap else ''} The first {most} are taken.")
+        notes.append(
+            f"{len(items)} numbers would change, but {cap.text if cap else ''} The first {most} are taken."
+        )
         return items[:most]
     return items
 

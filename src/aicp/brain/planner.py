@@ -50,7 +50,9 @@ def propose(
         raise _nothing_fits(brief)
     table = table_of(brief, resources)
     if table is None:
-        raise GateBlocked("The table of the brief is not connected.", hint="Connect it, then plan again.")
+        raise GateBlocked(
+            "The table of the brief is not connected.", hint="Connect it, then plan again."
+        )
     _check_rows(brief, reads)
     bound, refusals = _bound(files, brief, table, resources, reads, tools, now)
     if not bound:
@@ -61,7 +63,9 @@ def propose(
 def bound_safeguards(brief: Brief, reads: Reads) -> tuple[Safeguard, ...]:
     """The brief's safeguards, exclusions with the very keys and addresses that were read."""
     exclusions = brief.audience.exclude if brief.audience else ()
-    return tuple(_with_rows(s, exclusions, reads) if s.kind == "exclusion" else s for s in brief.safeguards)
+    return tuple(
+        _with_rows(s, exclusions, reads) if s.kind == "exclusion" else s for s in brief.safeguards
+    )
 
 
 def _with_rows(guard: Safeguard, exclusions: Sequence[Condition], reads: Reads) -> Safeguard:
@@ -95,7 +99,10 @@ def _check_answered(brief: Brief) -> None:
 def _nothing_fits(brief: Brief) -> GateBlocked:
     near = nearest(brief.intent)
     facts = {
-        "nearest": [{"play": h.play.id, "title": h.play.title, "score": h.score, "words": dict(h.words)} for h in near],
+        "nearest": [
+            {"play": h.play.id, "title": h.play.title, "score": h.score, "words": dict(h.words)}
+            for h in near
+        ],
         "examples": list(examples()),
     }
     closest = f" The nearest play is '{near[0].play.title}'." if near else ""
@@ -175,7 +182,11 @@ def _ranked(
     brief: Brief, bound: Sequence[tuple[PlayFile, Bound]], precedents: Mapping[str, tuple[int, float]]
 ) -> tuple[Play, ...]:  # fmt: skip
     made = [
-        _play(file, b, ranking_terms.score(brief, file, b, bound, precedents.get(file.id, NO_PRECEDENT)))
+        _play(
+            file,
+            b,
+            ranking_terms.score(brief, file, b, bound, precedents.get(file.id, NO_PRECEDENT)),
+        )
         for file, b in bound
     ]
     order = {file.id: file.order for file, _ in bound}
@@ -208,7 +219,9 @@ def _impact(file: PlayFile, rows: int) -> Literal["low", "medium", "high", "crit
 
 
 def _summary(file: PlayFile, counts: Mapping[str, int]) -> str:
-    known = dict.fromkeys(("mails", "events", "updates", "deletes", "groups", "inserts"), 0) | dict(counts)
+    known = dict.fromkeys(("mails", "events", "updates", "deletes", "groups", "inserts"), 0) | dict(
+        counts
+    )
     text = file.summary
     for name, number in known.items():
         text = text.replace(f"{{{name}}}", str(number))

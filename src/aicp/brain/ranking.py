@@ -14,7 +14,9 @@ TOP = re.compile(
     rf"|\b(?P<s2>{SUPERLATIVE}|first)\s+(?P<n2>{COUNT})(?!\s*(?:days|weeks|months|years|%))"
     rf"|\b(?:our|the|my|their|by)\s+(?P<s3>{SUPERLATIVE})\b"
 )
-WITH = re.compile(r"\bwith\s+(?:the\s+)?(?P<s>highest|most|largest|biggest|lowest|least|smallest|fewest)\s+")
+WITH = re.compile(
+    r"\bwith\s+(?:the\s+)?(?P<s>highest|most|largest|biggest|lowest|least|smallest|fewest)\s+"
+)
 UP = frozenset({"lowest", "least", "smallest", "fewest"})
 KINDS = {"money": ("money",), "size": ("money", "number"), "date": ("date", "datetime")}
 
@@ -75,7 +77,11 @@ def _named_order(r: Reading, tops: list[tuple[int | None, str, Part]]) -> bool:
         if m.is_value or len(m.columns) > 1:
             continue
         lead = r.open_text()[: m.start]
-        by = re.search(r"\b(?:ordered\s+|sorted\s+|ranked\s+)?by\s+(?:the\s+)?$", lead) if tops else None
+        by = (
+            re.search(r"\b(?:ordered\s+|sorted\s+|ranked\s+)?by\s+(?:the\s+)?$", lead)
+            if tops
+            else None
+        )
         most = re.search(WITH.pattern + r"$", lead)
         found = by or most
         if not found:

@@ -46,9 +46,7 @@ class Filters:
     def add(self, condition: Condition, part: Part, *, out: bool) -> None:
         """File a condition; the same one twice counts once."""
         self.parts.append(part)
-        into, at = (
-            (self.exclude, self.excluded) if out else (self.where, self.where_at)
-        )
+        into, at = (self.exclude, self.excluded) if out else (self.where, self.where_at)
         at.append((condition, part))
         if condition not in into:
             into.append(condition)

@@ -159,7 +159,9 @@ def _texts(ctx: Context, item: Item, skipped: Skipped) -> bool:
     said = f"{item['text.subject'].value}\n{item['text.body'].value}".lower()
     for word in tone.params.get("forbid", []) if tone else []:
         if re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", said):
-            skipped.add(f"their mail would say '{word}', which the tone rule forbids", item["row.key"].value)
+            skipped.add(
+                f"their mail would say '{word}', which the tone rule forbids", item["row.key"].value
+            )
             return False
     return True
 
@@ -171,12 +173,16 @@ def _capped(ctx: Context, items: list[Item], notes: list[str]) -> list[Item]:
         name = item["email"].value.lower() if "text.body" in item else item["row.key"].value
         unique.setdefault(name, item)
     if len(unique) < len(items):
-        notes.append(f"{len(items) - len(unique)} rows share an address with another row: one mail each.")
+        notes.append(
+            f"{len(items) - len(unique)} rows share an address with another row: one mail each."
+        )
     kept = list(unique.values())
     cap = ctx.guard("budget")
     most = cap.params.get("max_recipients") if cap else None
     if most is not None and len(kept) > most:
-        notes.append(f"{len(kept)} rows fit, but {cap.text if cap else ''} The first {most} are taken.")
+        notes.append(
+            f"{len(kept)} rows fit, but {cap.text if cap else ''} The first {most} are taken."
+        )
         return kept[:most]
     return kept
 
@@ -213,7 +219,10 @@ def _gap(ctx: Context) -> timedelta:
     guard = ctx.guard("rate")
     if guard is None or guard.params.get("toolkit") != "mail":
         return timedelta()
-    count, seconds = guard.params.get("count", guard.params["per_minute"]), guard.params.get("seconds", 60)
+    count, seconds = (
+        guard.params.get("count", guard.params["per_minute"]),
+        guard.params.get("seconds", 60),
+    )
     return timedelta(seconds=max(1, -(-seconds // max(1, count))))
 
 
@@ -241,7 +250,9 @@ def _follow_ups(ctx: Context, items: Sequence[Item]) -> None:
     days = timedelta(days=int(ctx.params.get("followup_days") or 0))
     for n, item in enumerate(items):
         if n < len(free):
-            item["slot.start"] = fills.formula(f"free slot {n + 1} of the calendar", free[n]["start"])
+            item["slot.start"] = fills.formula(
+                f"free slot {n + 1} of the calendar", free[n]["start"]
+            )
             item["slot.end"] = fills.formula(f"free slot {n + 1} of the calendar", free[n]["end"])
         elif "slots" not in ctx.reads and days:
             _later(ctx, item, days)

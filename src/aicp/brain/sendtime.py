@@ -54,9 +54,7 @@ class Spread:
         self.gap = gap
         self.taken: list[datetime] = []
 
-    def first(
-        self, moment: datetime, window: Mapping[str, Any], zone: ZoneInfo
-    ) -> datetime | None:
+    def first(self, moment: datetime, window: Mapping[str, Any], zone: ZoneInfo) -> datetime | None:
         """The first moment inside the window that keeps its distance from all earlier ones."""
         found = first_inside(moment, window, zone)
         while found is not None:

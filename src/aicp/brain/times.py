@@ -117,7 +117,11 @@ def _between(column: str, kind: str, low: date, high: date) -> Condition:
 
 def _end(day: date, kind: str, op: str) -> str:
     """The last moment of a day where the column has times; the day itself elsewhere."""
-    return f"{day.isoformat()}T23:59:59" if kind == "datetime" and op in ("le", "gt") else day.isoformat()
+    return (
+        f"{day.isoformat()}T23:59:59"
+        if kind == "datetime" and op in ("le", "gt")
+        else day.isoformat()
+    )
 
 
 def _turned(r: Reading, at: int) -> bool:

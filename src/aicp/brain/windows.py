@@ -37,7 +37,9 @@ LEAD = re.compile(
     r"(?:\b(?:send|sent|sending|mail|deliver|write|contact|call)\s+(?:(?:them|it|mails?|e-?mails?|out)\s+)*)?"
     r"\b(?:only|just)(?:\s+(?:on|between|from|during|send|sent|at))*\s*$|\b(?:send|deliver)(?:\s+(?:on|between))?\s*$"
 )
-DEADLINE = re.compile(r"\b(?:by|due|deadline|starting|start|beginning|until|till|before|next|this|last)\s+(?:on\s+)?$")
+DEADLINE = re.compile(
+    r"\b(?:by|due|deadline|starting|start|beginning|until|till|before|next|this|last)\s+(?:on\s+)?$"
+)
 
 
 @dataclass(slots=True)
@@ -125,7 +127,9 @@ def _times(r: Reading, found: Found) -> None:
     for m in r.find(SIDE):
         clock = _clock(m["t"], "")
         if clock and not any(s <= m.start() < e for _, _, (s, e) in found.times):
-            pair = ("00:00", clock) if m["side"] in ("before", "until", "till") else (clock, "23:59")
+            pair = (
+                ("00:00", clock) if m["side"] in ("before", "until", "till") else (clock, "23:59")
+            )
             _add_time(r, found, pair, m.span())
     for m in r.find(HOURS):
         found.rules.append("window_hours")
@@ -199,7 +203,9 @@ def _zone_name(m: re.Match[str]) -> str:
 @cache
 def zones() -> dict[str, str]:
     """IANA names by their folded full name and last part: 'berlin' -> 'Europe/Berlin'."""
-    names = sorted(n for n in available_timezones() if "/" in n and not n.startswith(("Etc", "posix", "right")))
+    names = sorted(
+        n for n in available_timezones() if "/" in n and not n.startswith(("Etc", "posix", "right"))
+    )
     return {n.lower().split("/")[-1]: n for n in names} | {n.lower(): n for n in names}
 
 
