@@ -12,8 +12,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from aicp.kernel.canonical import sha256
+from aicp.kernel.canonical import digest, sha256
 from aicp.toolkits.model import Call, Outcome
+from aicp.toolkits.providers.base import ProviderError
 from aicp.toolkits.providers.local.files import unreadable
 
 
@@ -24,7 +25,11 @@ class Done:
         self._folder = work_dir / "done" / sha256(target.encode())[:24]
 
     def outcome(self, call: Call) -> Outcome | None:
-        """What the call gave the first time; None when it is not known to have been done."""
+        """What the call gave the first time; None when it is not known to have been done.
+
+        Raises:
+            ProviderError: the key belongs to another call, so its outcome would be a lie.
+        """
         if not call.key:
             return None
         try:
@@ -33,7 +38,11 @@ class Done:
             return None
         except OSError as error:
             raise unreadable(self._folder, error) from None
-        return Outcome(**known)
+        if known["call"] != digest([call.tool, call.args]):
+            raise ProviderError(
+                f"the key of this {call.tool} was used for another call", hint="give it its own key"
+            )
+        return Outcome(**known["outcome"])
 
     def remember(self, call: Call, outcome: Outcome) -> None:
         if not call.key:
@@ -42,7 +51,8 @@ class Done:
         spare = path.with_suffix(f".{os.getpid()}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            spare.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+            made = {"call": digest([call.tool, call.args]), "outcome": asdict(outcome)}
+            spare.write_text(json.dumps(made), encoding="utf-8")
             spare.replace(path)
         except OSError:
             # The effect is there already: failing now would claim it is not. Reading back serves.

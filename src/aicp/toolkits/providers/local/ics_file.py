@@ -5,6 +5,7 @@ Pure functions. The bytes outside the touched event stay as they were (RFC 5545)
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,7 @@ def removed(ics: Ics, uid: str) -> bytes:
 
 
 def images(ics: Ics, uid: str) -> list[Json]:
-    """Each event of the UID: its text, and where it stands below which other event."""
+    """Each event of the UID: its bytes, and where it stands below which other event."""
     found = []
     for number, block in enumerate(ics.blocks):
         if block.uid == uid:
@@ -128,7 +129,7 @@ def images(ics: Ics, uid: str) -> list[Json]:
             gap = ics.data[before.end if before else 0 : block.start]
             found.append(
                 {
-                    "raw": ics.data[block.start : block.end].decode("utf-8", "surrogateescape"),
+                    "raw": b64encode(ics.data[block.start : block.end]).decode(),
                     "after": before.name if before else "",
                     "gap": len(gap),
                     "gap_sha256": sha256(gap),
@@ -141,7 +142,7 @@ def put_back(data: bytes, name: str, image: list[dict[str, Any]]) -> bytes:
     """The events at their old place; below their old neighbour when other bytes changed."""
     for one in image:
         ics = parse(data, name)
-        raw = one["raw"].encode("utf-8", "surrogateescape")
+        raw = b64decode(one["raw"])
         at = _place(ics, one)
         data = data[:at] + raw + data[at:]
     return data
