@@ -51,6 +51,7 @@ class Supervisor:
     """
 
     settings: Settings
+    extra: dict[str, list[str]] = field(default_factory=dict)  # name -> python module and arguments
     say: Callable[[str], None] = lambda _line: None
     children: list[Child] = field(default_factory=list)
     url: str = ""
@@ -74,10 +75,14 @@ class Supervisor:
         env = os.environ | {"AICP_DATA_DIR": str(data), "AICP_PORT": str(port), **self._overrides()}
         names = ["server", *(f"worker-{n}" for n in range(1, self.settings.integer("workers") + 1))]
         modules = {"server": "aicp.serve"}
+        extra = [
+            Child(name, [sys.executable, "-m", *words], dict(env))
+            for name, words in self.extra.items()
+        ]
         self.children = [
             Child(name, [sys.executable, "-m", modules.get(name, "aicp.worker.main")], dict(env))
             for name in names
-        ]
+        ] + extra
         for child in self.children:
             self._spawn(child)
         self._remember()
@@ -139,7 +144,7 @@ class Supervisor:
         with log.open("ab") as sink:
             child.process = subprocess.Popen(
                 child.words, env=child.env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
-                start_new_session=True, preexec_fn=_die_with_parent,
+                start_new_session=True, preexec_fn=_die_with_parent,  # noqa: PLW1509
             )  # fmt: skip
         child.started = time.monotonic()
 

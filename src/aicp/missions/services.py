@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aicp.evidence.stores.base import EvidenceStore
 from aicp.kernel.clock import Clock
@@ -21,3 +22,4 @@ class Services:
     hold_seconds: int = 900
     approval_hours: int = 24
     worker: str = "worker"
+    executor_model: Any = None  # drives the approved calls; None is the plan itself
