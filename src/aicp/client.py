@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +113,7 @@ class Client:
         """Events as they happen; ends only when the connection does."""
         return (event for event in self.pulse(path, after=after) if event is not None)
 
-    def pulse(self, path: str, *, after: int = 0) -> Iterator[dict[str, Any] | None]:
+    def pulse(self, path: str, *, after: int = 0) -> Generator[dict[str, Any] | None, None, None]:
         """Events as they happen, and None for each heartbeat of a quiet stream.
 
         Raises:

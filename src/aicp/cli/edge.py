@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import update_wrapper
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicp.cli.render import Look, clean, look_of
+from aicp.errors import BadInput
 
 if TYPE_CHECKING:
     from aicp.client import Client
@@ -107,3 +108,20 @@ def suggest(here: Here, command: str) -> None:
 def asks() -> bool:
     """Whether there is somebody to ask: a terminal to read from and one to ask on."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def lines(text: Iterable[str]) -> None:
+    """Lines of data on standard output."""
+    for line in text:
+        click.echo(line)
+
+
+def path_of(mission_id: str) -> str:
+    """The API path of a mission.
+
+    Raises:
+        BadInput: that is no id, nor the beginning of one.
+    """
+    if not mission_id.replace("-", "").isalnum() or not mission_id.isascii():
+        raise BadInput(f"'{mission_id}' is no mission id", hint="see `aicp mission list`")
+    return f"/api/missions/{mission_id}"

@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the last resort: a sentence, never a traceback
         if seen.get("debug"):
             traceback.print_exc()
         known = error if isinstance(error, AicpError) else _internal(error)

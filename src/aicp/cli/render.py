@@ -106,9 +106,7 @@ def table(
         yield " " * indent + _line(row, widths, right, paint or {})
 
 
-def _line(
-    row: Sequence[str], widths: list[int], right: list[bool], paint: dict[int, Paint]
-) -> str:
+def _line(row: Sequence[str], widths: list[int], right: list[bool], paint: dict[int, Paint]) -> str:
     out: list[str] = []
     for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
         text = fit(cell, width)
@@ -154,7 +152,9 @@ def when(at: str | None, look: Look, form: str = "%Y-%m-%d %H:%M") -> str:
     if not at:
         return ""
     time = datetime.fromisoformat(at)
-    return time.astimezone(UTC).strftime(form + "Z") if look.utc else time.astimezone().strftime(form)
+    return (
+        time.astimezone(UTC).strftime(form + "Z") if look.utc else time.astimezone().strftime(form)
+    )
 
 
 def quoted(words: str) -> str:
