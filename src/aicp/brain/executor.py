@@ -214,7 +214,7 @@ def _plugin(walk: Walk) -> BasePlugin:
     class Cursor(BasePlugin):
         async def before_tool_callback(
             self, *, tool: Any, tool_args: dict[str, Any], tool_context: Any
-        ) -> Any:  # noqa: ARG002
+        ) -> Any:
             reason = walk.admit(tool.name, tool_args)
             return {"error": reason} if reason else None
 
