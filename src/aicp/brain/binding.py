@@ -142,6 +142,7 @@ def _step(ctx: Context, d: _Draft, seq: int, places: Mapping[tuple[str, int], in
         mutates=d.tool.mutates, undo_tier=d.tool.undo_tier, undo=_undo(d.tool),
         subject=fills.text(d.template.subject, d.item), group=d.template.group,
         expect_version=str(args.get("expect_version", "")),
+        zone=str(d.item["zone"].value) if d.tool.toolkit == "mail" and "zone" in d.item else "",
     )  # fmt: skip
 
 

@@ -125,7 +125,7 @@ def _slots(brief: Brief, calendar: Resource, now: datetime, audience: Audience) 
     count = min(audience.limit or MOST_SLOTS, MOST_SLOTS)
     return ReadRequest(
         id="slots", toolkit="calendar", account=calendar.account, tool="calendar.free",
-        args={"start": start.isoformat(), "end": (start + timedelta(days=28)).isoformat(),
+        args={"start": start.date().isoformat(), "end": (start + timedelta(days=28)).date().isoformat(),
               "minutes": FOLLOW_UP_MINUTES, "count": count},
         purpose="Free times for the follow-ups.",
     )  # fmt: skip
