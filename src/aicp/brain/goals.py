@@ -138,8 +138,18 @@ def _channel(r: Reading, best: Candidate) -> None:
             best.params["channel"] = channel
             _claim(r, best, m.span())
     for m in r.find(CHANNEL):
-        if not _negated(r, m.start()):
+        if not _negated(r, m.start()) and not _counts(r, m.span()):
             _claim(r, best, m.span())
+
+
+def _counts(r: Reading, at: Range) -> bool:
+    """'fewer than 3 reminders': the word is a column of numbers or dates, not a way to write."""
+    kinds = {"number", "money", "date", "datetime"}
+    return any(
+        m.start < at[1] and at[0] < m.end and any(r.column(c).kind in kinds for c in m.columns)
+        for m in r.mentions
+        if not m.is_value
+    )
 
 
 def _claim(r: Reading, best: Candidate, at: Range) -> None:

@@ -18,7 +18,7 @@ from aicp.brain.filters import check_consistent, condition_text, read_addresses,
 from aicp.brain.goals import read_goal
 from aicp.brain.lexicon import lexicon
 from aicp.brain.ranking import plain_limit, read_limit, settle_order
-from aicp.brain.reading import NEGATION, Part, Reading, entity_words
+from aicp.brain.reading import NEGATION, Part, Reading, entity_words, title_words
 from aicp.brain.text import Token, tokens
 from aicp.brain.times import read_times
 from aicp.brain.vocabulary import word_set
@@ -150,7 +150,7 @@ def _table(intent: str, resources: Sequence[Resource]):  # noqa: ANN202 (splatte
 
 
 def _score(intent: str, table: Resource) -> int:
-    names = entity_words(table) - word_set("entities")
+    names = title_words(table)
     named = sum(1 for t in tokens(intent) if t.low in names)
     return 2 * named + len(lexicon(table).mentions(intent))
 
@@ -295,12 +295,13 @@ def _weight(r: Reading, token: Token, *, negation: bool) -> str:
         return "negation"
     if any(c.isdigit() for c in token.text) or token.low in WORDS:
         return "number"
-    if token.low in word_set("verbs") or (token.stem in word_set("verbs")):
-        return "verb"
     start = r.clause(token.start)[0]
     lead = r.low[start : token.start]
-    known = word_set("filler") | entity_words(r.table)
     opens = re.fullmatch(r"\W*(?:(?:and|then|please|also)\s+)*", lead) is not None
+    nouns = entity_words(r.table)  # 'invoice' is a verb only where a clause opens with it
+    if {token.low, token.stem} & word_set("verbs") and (opens or token.low not in nouns):
+        return "verb"
+    known = word_set("filler") | nouns
     return "verb" if opens and token.low not in known and token.low.isalpha() and start == 0 else ""
 
 
