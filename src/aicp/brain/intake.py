@@ -15,7 +15,7 @@ from aicp.brain.amounts import WORDS
 from aicp.brain.brief import Brief, Chip, ChipKind, Question, Span
 from aicp.brain.confidence import RULES, weakest
 from aicp.brain.filters import check_consistent, condition_text, read_addresses, read_comparisons, read_values
-from aicp.brain.goals import read_goal
+from aicp.brain.goals import read_goal, read_message
 from aicp.brain.lexicon import lexicon
 from aicp.brain.ranking import plain_limit, read_limit, settle_order
 from aicp.brain.reading import NEGATION, Part, Reading, entity_words, title_words
@@ -47,6 +47,7 @@ def understand(intent: str, resources: Sequence[Resource], *, now: datetime) -> 
     _check(intent)
     r = Reading(intent, now, *_table(intent, resources))
     _ask_which_table(r, resources)
+    message = read_message(r)
     parts: list[tuple[ChipKind, str, Part]] = []
     parts += [("safeguard", kind, part) for kind, part in guards.read_caps(r)]
     parts += [("kpi", "", part) for part in guards.read_kpis(r)]
@@ -56,7 +57,7 @@ def understand(intent: str, resources: Sequence[Resource], *, now: datetime) -> 
     parts += [("timeline", "", part) for part in guards.read_timeline(r)]
     tone = guards.read_tone(r)
     parts += [("safeguard", "tone", tone)] if tone else []
-    goal = read_goal(r)
+    goal = read_goal(r, message)
     _audience(r)
     chips = [*_objective(r, goal), *_rows(r), *_numbered(r, [*parts, *_exclusions(r)])]
     left = _left_over(r, chips)
