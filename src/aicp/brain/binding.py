@@ -10,6 +10,7 @@ from typing import Any
 
 from aicp.brain import slots as fills
 from aicp.brain.brief import Brief
+from aicp.brain.columns import own_columns
 from aicp.brain.playbook import PlayFile, StepTemplate
 from aicp.brain.slots import Slot
 from aicp.brain.text import name_words
@@ -70,7 +71,8 @@ class Context:
             plain = [c for c in fitting if c.kind in ("text", "enum") or spec.kinds]
             ordered = (c.name for w in spec.words for c in plain if w in name_words(c.name))
             return next(ordered, "")
-        return fitting[0].name if fitting else ""
+        own = own_columns(fitting, fitting[0].kind) if fitting else []
+        return own[0] if own else ""
 
 
 @dataclass(slots=True)
@@ -140,6 +142,7 @@ def _step(ctx: Context, d: _Draft, seq: int, places: Mapping[tuple[str, int], in
         mutates=d.tool.mutates, undo_tier=d.tool.undo_tier, undo=_undo(d.tool),
         subject=fills.text(d.template.subject, d.item), group=d.template.group,
         expect_version=str(args.get("expect_version", "")),
+        zone=str(d.item["zone"].value) if d.tool.toolkit == "mail" and "zone" in d.item else "",
     )  # fmt: skip
 
 

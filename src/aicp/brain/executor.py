@@ -49,7 +49,12 @@ def run_executor(
     walk = Walk(steps, call, before_tool)
     trouble: UpstreamDown | None = None
     try:
-        run(build_executor(walk, model), walk.payload(), turns=len(steps) + 2, plugins=[_plugin(walk)])
+        run(
+            build_executor(walk, model),
+            walk.payload(),
+            turns=len(steps) + 2,
+            plugins=[_plugin(walk)],
+        )
     except UpstreamDown as error:
         trouble = error
     walk.finish(trouble)
@@ -79,7 +84,10 @@ class Walk:
 
     def payload(self) -> dict[str, Any]:
         """What the model is told: the calls, and nothing it would have to make up."""
-        calls = [{"name": tool_name(s.tool_name), "args": {"step": s.seq, "args": s.args}} for s in self.steps]
+        calls = [
+            {"name": tool_name(s.tool_name), "args": {"step": s.seq, "args": s.args}}
+            for s in self.steps
+        ]
         return {"task": "executor", "calls": calls}
 
     def admit(self, name: str, args: Mapping[str, Any]) -> str:
@@ -101,7 +109,9 @@ class Walk:
             return "one call at a time: the one before is not finished"
         if step is None:
             return "every approved step is done"
-        if name != tool_name(step.tool_name) or not _same(args, {"step": step.seq, "args": step.args}):
+        if name != tool_name(step.tool_name) or not _same(
+            args, {"step": step.seq, "args": step.args}
+        ):
             return f"it is not the approved call of step {step.seq}"
         self.admitted = step
         return ""
@@ -202,14 +212,18 @@ def _plugin(walk: Walk) -> BasePlugin:
     from google.genai import types
 
     class Cursor(BasePlugin):
-        async def before_tool_callback(self, *, tool: Any, tool_args: dict[str, Any], tool_context: Any) -> Any:  # noqa: ARG002
+        async def before_tool_callback(
+            self, *, tool: Any, tool_args: dict[str, Any], tool_context: Any
+        ) -> Any:
             reason = walk.admit(tool.name, tool_args)
             return {"error": reason} if reason else None
 
         async def before_model_callback(self, *, callback_context: Any, llm_request: Any) -> Any:  # noqa: ARG002
             if not walk.stopped and walk.current is not None:
                 return None
-            said = types.Content(role="model", parts=[types.Part(text="stopped" if walk.stopped else "done")])
+            said = types.Content(
+                role="model", parts=[types.Part(text="stopped" if walk.stopped else "done")]
+            )
             return LlmResponse(content=said)
 
     return Cursor(name="cursor")

@@ -246,7 +246,7 @@ def _flags(r: Reading) -> None:
         _file(r, Condition(column=flags[0], op="eq", value=True), (m.entries[0].rule,), (at,))
     for column in (c for c in r.columns if c.kind == "bool"):
         words = one_of([column.name.lower().replace("_", " ").removeprefix("is ")])
-        for m in r.find(re.compile(rf"\b(?:un|non[- ])(?:{words})\b")):
+        for m in r.find(re.compile(rf"\b(?:un|in|non[- ])(?:{words})\b")):
             _file(
                 r,
                 Condition(column=column.name, op="eq", value=False),

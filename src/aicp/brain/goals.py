@@ -33,6 +33,9 @@ SURVIVOR = re.compile(r"\bkeep(?:ing)?\s+(?:only\s+)?(?:the\s+)?(oldest|newest|l
 SAME = re.compile(r"\b(?:by|with\s+(?:the\s+)?same|sharing\s+(?:the\s+|an?\s+)?(?:same\s+)?)\s*$")
 
 
+Message = tuple[str, Range]
+
+
 @dataclass(slots=True)
 class Candidate:
     """A goal some words ask for. Strong: the verb alone, or verb and noun, name it."""
@@ -45,9 +48,8 @@ class Candidate:
     params: dict[str, Any] = field(default_factory=dict)
 
 
-def read_goal(r: Reading) -> tuple[Goal, Part] | None:
+def read_goal(r: Reading, message: Message | None) -> tuple[Goal, Part] | None:
     """The objective; two different ones, or none, are a question."""
-    message = _message(r)
     found = _candidates(r)
     if not found:
         r.ask("What should be done is not clear. " + _can_do(), None, examples()[:6])
@@ -115,8 +117,9 @@ def _overlaps(a: Candidate, b: Candidate) -> bool:
     return any(s < y and x < e for s, e in a.ranges for x, y in b.ranges)
 
 
-def _message(r: Reading) -> tuple[str, Range] | None:
-    """Text in quotation marks: the person's own words for the mail."""
+def read_message(r: Reading) -> Message | None:
+    """Text in quotation marks: the person's own words for the mail. Read first of all, so that
+    nothing inside it is taken for a wish."""
     for m in r.find(QUOTED):
         lead = r.low[max(0, m.start() - 24) : m.start()]
         if re.search(r"\b(?:saying|say|text|message|that|words|reading)\s*:?\s*$", lead):
@@ -142,8 +145,18 @@ def _channel(r: Reading, best: Candidate) -> None:
             best.params["channel"] = channel
             _claim(r, best, m.span())
     for m in r.find(CHANNEL):
-        if not _negated(r, m.start()):
+        if not _negated(r, m.start()) and not _counts(r, m.span()):
             _claim(r, best, m.span())
+
+
+def _counts(r: Reading, at: Range) -> bool:
+    """'fewer than 3 reminders': the word is a column of numbers or dates, not a way to write."""
+    kinds = {"number", "money", "date", "datetime"}
+    return any(
+        m.start < at[1] and at[0] < m.end and any(r.column(c).kind in kinds for c in m.columns)
+        for m in r.mentions
+        if not m.is_value
+    )
 
 
 def _claim(r: Reading, best: Candidate, at: Range) -> None:

@@ -26,7 +26,16 @@ def objections(said: Brief, own: Brief, resources: Sequence[Resource]) -> tuple[
     Args:
         own: the brief of the rules for the same intent.
     """
-    return tuple([*_words(said), *_ids(said), *_goal(said), *_rows(said, resources), *_kept(said, own), *_added(said, own)])
+    return tuple(
+        [
+            *_words(said),
+            *_ids(said),
+            *_goal(said),
+            *_rows(said, resources),
+            *_kept(said, own),
+            *_added(said, own),
+        ]
+    )
 
 
 def merged(said: Brief, own: Brief) -> Brief:
@@ -37,7 +46,11 @@ def merged(said: Brief, own: Brief) -> Brief:
 
 
 def _marked(chip: Chip) -> Chip:
-    update = {"confidence": min(chip.confidence, MODEL_CONFIDENCE), "rule": MODEL_RULE, "source": "generated"}
+    update = {
+        "confidence": min(chip.confidence, MODEL_CONFIDENCE),
+        "rule": MODEL_RULE,
+        "source": "generated",
+    }
     return chip.model_copy(update=update)
 
 
@@ -83,7 +96,9 @@ def _rows(said: Brief, resources: Sequence[Resource]) -> Iterator[str]:
     audience = said.audience
     if audience is None:
         return
-    table = next((r for r in resources if r.toolkit == "table" and r.account == audience.account), None)
+    table = next(
+        (r for r in resources if r.toolkit == "table" and r.account == audience.account), None
+    )
     if table is None:
         yield f"There is no table '{audience.account[:40]}'."
         return
@@ -176,10 +191,17 @@ def _added(said: Brief, own: Brief) -> Iterator[str]:
 def _new_values(chip: Chip, own: Brief, numbers: set[int | float | None]) -> Iterator[str]:
     mine = own.audience
     known = (*mine.where, *mine.exclude) if mine else ()
-    new = [c for c in (*chip.audience.where, *chip.audience.exclude) if c not in known] if chip.audience else []
+    new = (
+        [c for c in (*chip.audience.where, *chip.audience.exclude) if c not in known]
+        if chip.audience
+        else []
+    )
     for c in new:
         values = c.value if isinstance(c.value, list) else [c.value]
-        if any(isinstance(v, int | float) and not isinstance(v, bool) and v not in numbers for v in values):
+        if any(
+            isinstance(v, int | float) and not isinstance(v, bool) and v not in numbers
+            for v in values
+        ):
             yield f"The number in the condition on {c.column} does not stand in the words."
         if any(isinstance(v, str) and _is_date(v) for v in values):
             yield f"The date in the condition on {c.column} was not read by the rules."

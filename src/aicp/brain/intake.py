@@ -21,10 +21,10 @@ from aicp.brain.filters import (
     read_comparisons,
     read_values,
 )
-from aicp.brain.goals import read_goal
+from aicp.brain.goals import read_goal, read_message
 from aicp.brain.lexicon import lexicon
 from aicp.brain.ranking import plain_limit, read_limit, settle_order
-from aicp.brain.reading import NEGATION, Part, Reading, entity_words
+from aicp.brain.reading import NEGATION, Part, Reading, entity_words, title_words
 from aicp.brain.text import Token, tokens
 from aicp.brain.times import read_times
 from aicp.brain.vocabulary import word_set
@@ -53,6 +53,7 @@ def understand(intent: str, resources: Sequence[Resource], *, now: datetime) -> 
     _check(intent)
     r = Reading(intent, now, *_table(intent, resources))
     _ask_which_table(r, resources)
+    message = read_message(r)
     parts: list[tuple[ChipKind, str, Part]] = []
     parts += [("safeguard", kind, part) for kind, part in guards.read_caps(r)]
     parts += [("kpi", "", part) for part in guards.read_kpis(r)]
@@ -62,7 +63,7 @@ def understand(intent: str, resources: Sequence[Resource], *, now: datetime) -> 
     parts += [("timeline", "", part) for part in guards.read_timeline(r)]
     tone = guards.read_tone(r)
     parts += [("safeguard", "tone", tone)] if tone else []
-    goal = read_goal(r)
+    goal = read_goal(r, message)
     _audience(r)
     chips = [*_objective(r, goal), *_rows(r), *_numbered(r, [*parts, *_exclusions(r)])]
     left = _left_over(r, chips)
@@ -162,7 +163,7 @@ def _table(intent: str, resources: Sequence[Resource]):  # noqa: ANN202 (splatte
 
 
 def _score(intent: str, table: Resource) -> int:
-    names = entity_words(table) - word_set("entities")
+    names = title_words(table)
     named = sum(1 for t in tokens(intent) if t.low in names)
     return 2 * named + len(lexicon(table).mentions(intent))
 
@@ -317,12 +318,13 @@ def _weight(r: Reading, token: Token, *, negation: bool) -> str:
         return "negation"
     if any(c.isdigit() for c in token.text) or token.low in WORDS:
         return "number"
-    if token.low in word_set("verbs") or (token.stem in word_set("verbs")):
-        return "verb"
     start = r.clause(token.start)[0]
     lead = r.low[start : token.start]
-    known = word_set("filler") | entity_words(r.table)
     opens = re.fullmatch(r"\W*(?:(?:and|then|please|also)\s+)*", lead) is not None
+    nouns = entity_words(r.table)  # 'invoice' is a verb only where a clause opens with it
+    if {token.low, token.stem} & word_set("verbs") and (opens or token.low not in nouns):
+        return "verb"
+    known = word_set("filler") | nouns
     return "verb" if opens and token.low not in known and token.low.isalpha() and start == 0 else ""
 
 
@@ -371,7 +373,7 @@ def _with_chip(brief: Brief, chip: Chip) -> Brief:
 
 
 def _kind_of(chip_id: str) -> ChipKind:
-    kind = chip_id.split("-", maxsplit=1)[0]
+    kind = chip_id.split("-")[0]
     if kind not in ("objective", "audience", "kpi", "timeline", "safeguard"):
         raise BadInput(
             f"'{chip_id}' is no part of a brief.",

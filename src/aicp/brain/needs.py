@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aicp.brain.brief import Audience, Brief, Condition, ReadRequest
+from aicp.brain.columns import own_columns
 from aicp.brain.playbook import PlayFile, plays
 from aicp.brain.text import name_words
 from aicp.toolkits.model import Resource
@@ -84,7 +85,7 @@ def _left(table: Resource, audience: Audience) -> list[ReadRequest]:
 
 
 def _excluded(table: Resource, audience: Audience) -> list[ReadRequest]:
-    emails = [c.name for c in table.columns if c.kind == "email"]
+    emails = own_columns(table.columns, "email")
     columns = {"columns": emails} if emails else {}
     return [
         _select(table, f"excluded-{n}", {"where": _plain([c])} | columns,
@@ -99,7 +100,7 @@ def duplicate_columns(brief: Brief, table: Resource) -> list[str]:
     said = (goal.params if goal else {}).get("columns")
     if said:
         return list(said)
-    emails = [c.name for c in table.columns if c.kind == "email"]
+    emails = own_columns(table.columns, "email")
     named = [
         c.name for c in table.columns if {"name", "company", "customer"} & set(name_words(c.name))
     ]
@@ -124,7 +125,7 @@ def _slots(brief: Brief, calendar: Resource, now: datetime, audience: Audience) 
     count = min(audience.limit or MOST_SLOTS, MOST_SLOTS)
     return ReadRequest(
         id="slots", toolkit="calendar", account=calendar.account, tool="calendar.free",
-        args={"start": start.isoformat(), "end": (start + timedelta(days=28)).isoformat(),
+        args={"start": start.date().isoformat(), "end": (start + timedelta(days=28)).date().isoformat(),
               "minutes": FOLLOW_UP_MINUTES, "count": count},
         purpose="Free times for the follow-ups.",
     )  # fmt: skip

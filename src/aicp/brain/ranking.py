@@ -12,7 +12,7 @@ SUPERLATIVE = one_of(data()["superlatives"])
 TOP = re.compile(
     rf"\b(?P<n1>{COUNT})\s+(?:of\s+(?:our|the|my|their)\s+)?(?P<s1>{SUPERLATIVE})\b"
     rf"|\b(?P<s2>{SUPERLATIVE}|first)\s+(?P<n2>{COUNT})(?!\s*(?:days|weeks|months|years|%))"
-    rf"|\b(?:our|the|my|their|by)\s+(?P<s3>{SUPERLATIVE})\b"
+    rf"|\b(?:our|the|my|their)\s+(?P<s3>{SUPERLATIVE})\b(?!\s+{COUNT})"
 )
 WITH = re.compile(
     r"\bwith\s+(?:the\s+)?(?P<s>highest|most|largest|biggest|lowest|least|smallest|fewest)\s+"

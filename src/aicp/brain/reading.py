@@ -163,9 +163,14 @@ class Reading:
 
 
 def entity_words(table: Resource | None) -> frozenset[str]:
-    """Nouns for rows: the common ones and those of the table's own title and file name."""
+    """Nouns for rows: the common ones and those of the table itself."""
+    return word_set("entities") | title_words(table)
+
+
+def title_words(table: Resource | None) -> frozenset[str]:
+    """The words of a table's title and file name, singular and plural."""
     names = f"{table.title} {table.account}" if table else ""
     own = {w for t in tokens(names.replace("_", " ")) for w in (t.low, t.stem)}
     own |= {f"{w}s" for w in own}
     own -= {"csv", "csvs", "db", "dbs", "sqlite", "sqlites", "postgres"}
-    return word_set("entities") | {word for word in own if word.isalpha()}
+    return frozenset(word for word in own if word.isalpha())

@@ -210,6 +210,15 @@ def _timed(ctx: Context, items: Sequence[Item], skipped: Skipped, notes: list[st
     return timed
 
 
+def _hold_seconds(ctx: Context) -> int:
+    """What the brief says, else what the mail connection is set to, else the play's own default."""
+    goal = ctx.brief.objective.goal if ctx.brief.objective else None
+    said = goal.params.get("hold_seconds") if goal else None
+    set_to = next((r.facts.get("hold_seconds") for r in ctx.resources if r.toolkit == "mail"), None)
+    default = ctx.params.get("hold_seconds")
+    return int(next((v for v in (said, set_to, default) if v is not None), 0))
+
+
 def _zone(window: Mapping[str, Any], item: Item) -> ZoneInfo | None:
     said = item["zone"].value if window["zone"] == "recipient" else window["zone"]
     return zone_of(str(said)) if said else None
@@ -228,7 +237,7 @@ def _gap(ctx: Context) -> timedelta:
 
 def _earliest(ctx: Context) -> datetime:
     """Now plus the hold, or the start date of the brief when that is later."""
-    hold = int(ctx.params.get("hold_seconds") or 0)
+    hold = _hold_seconds(ctx)
     earliest = ctx.now + timedelta(seconds=hold)
     starts = [c.data["start"] for c in ctx.brief.chips_of("timeline") if c.data.get("start")]
     days = [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in starts]

@@ -34,12 +34,23 @@ def first_inside(moment: datetime, window: Mapping[str, Any], zone: ZoneInfo) ->
     day = earliest.astimezone(zone).date()
     for ahead in range(LOOKAHEAD):
         opening = datetime.combine(day + timedelta(days=ahead), time.fromisoformat(window["from"]))
-        for fold in (0, 1):
-            # Through UTC and back: a wall time the clock skips becomes the moment after the gap.
-            opens = opening.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+        for opens in _openings(opening, window, zone):
             if opens >= earliest and inside(opens, window, zone):
                 return opens.astimezone(zone)
     return None
+
+
+def _openings(wall: datetime, window: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, ...]:
+    """The moments a wall time can mean: one, two when the clock goes back, or the gap's end."""
+    first, second = (wall.replace(tzinfo=zone, fold=f).astimezone(UTC) for f in (0, 1))
+    if first <= second:
+        return first, second
+    # The clock skips this wall time: the window opens where the skipped stretch ends.
+    seconds = range(int((first - second).total_seconds()) + 1)
+    at = bisect_left(
+        seconds, x=True, key=lambda n: inside(second + timedelta(seconds=n), window, zone)
+    )
+    return (second + timedelta(seconds=at),)
 
 
 def _whole_second(moment: datetime) -> datetime:

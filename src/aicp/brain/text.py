@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*\d*|\d+(?:[.,:]\d+)*|[^\W_]+")
+WORD = re.compile(r"[^\W\d_]+(?:['’](?!s\b)[^\W\d_]+)*\d*|\d+(?:[.,:]\d+)*|[^\W_]+")
 BREAK = re.compile(r"[.;!?\n]+(?=\s|$)|[,;:](?!\d)|\b(?:but|then)\b")
 
 

@@ -82,7 +82,9 @@ def brief_out(brief: Brief) -> BriefOut:
 
 
 def _chip_out(chip: Chip) -> ChipOut:
-    params = chip.goal.params if chip.goal else chip.safeguard.params if chip.safeguard else chip.data
+    params = (
+        chip.goal.params if chip.goal else chip.safeguard.params if chip.safeguard else chip.data
+    )
     return ChipOut(
         id=chip.id, kind=chip.kind, text=chip.text, confidence=chip.confidence, rule=chip.rule,
         source=chip.source, spans=[SpanOut(**s.model_dump()) for s in chip.spans],
@@ -97,7 +99,8 @@ def _chip_out(chip: Chip) -> ChipOut:
 def _audience_out(audience: Audience) -> AudienceOut:
     def out(conditions: tuple[Condition, ...]) -> list[ConditionOut]:
         return [
-            ConditionOut(column=c.column, op=c.op, value_json=json.dumps(c.value)) for c in conditions
+            ConditionOut(column=c.column, op=c.op, value_json=json.dumps(c.value))
+            for c in conditions
         ]
 
     return AudienceOut(
@@ -116,7 +119,9 @@ def brief_in(text: str, intent: str, brain: str) -> Brief:
         wire = BriefOut.model_validate_json(text)
         chips = tuple(_chip_in(chip) for chip in wire.chips)
     except (ValidationError, ValueError, TypeError, RecursionError) as error:
-        raise BadInput("The model's answer is not a brief.", hint="The rules brain answers instead.") from error
+        raise BadInput(
+            "The model's answer is not a brief.", hint="The rules brain answers instead."
+        ) from error
     return Brief(intent=intent, brain=brain, chips=chips)
 
 
@@ -124,7 +129,9 @@ def _chip_in(chip: ChipOut) -> Chip:
     params: dict[str, Any] = json.loads(chip.params_json or "{}")
     if not isinstance(params, dict):
         raise ValueError("params_json is no object")  # noqa: TRY004 (one error for the caller)
-    fields: dict[str, Any] = chip.model_dump(include={"id", "kind", "text", "confidence", "rule", "source"})
+    fields: dict[str, Any] = chip.model_dump(
+        include={"id", "kind", "text", "confidence", "rule", "source"}
+    )
     guard = Safeguard.model_validate({
         "id": chip.id, "kind": chip.guard, "text": chip.text, "params": params, "severity": chip.severity,
         "source": "default" if chip.source == "default" else "user",
@@ -140,7 +147,10 @@ def _chip_in(chip: ChipOut) -> Chip:
 
 def _audience_in(audience: AudienceOut) -> Audience:
     def read(conditions: list[ConditionOut]) -> list[dict[str, Any]]:
-        return [{"column": c.column, "op": c.op, "value": json.loads(c.value_json or "null")} for c in conditions]
+        return [
+            {"column": c.column, "op": c.op, "value": json.loads(c.value_json or "null")}
+            for c in conditions
+        ]
 
     return Audience.model_validate(
         audience.model_dump() | {"where": read(audience.where), "exclude": read(audience.exclude)}

@@ -55,6 +55,7 @@ class Supervisor:
     say: Callable[[str], None] = lambda _line: None
     children: list[Child] = field(default_factory=list)
     url: str = ""
+    ready: bool = False
     _lock: IO[str] | None = None
     _stopping: bool = False
 
@@ -121,6 +122,11 @@ class Supervisor:
         with suppress(FileNotFoundError):
             (self.settings.data_dir / "run.json").unlink()
 
+    def declare_ready(self) -> None:
+        """Tell whoever waits in run.json that people may come in."""
+        self.ready = True
+        self._remember()
+
     def _overrides(self) -> dict[str, str]:
         return {
             "AICP_HOLD_SECONDS": self.settings.hold_seconds,
@@ -160,7 +166,7 @@ class Supervisor:
 
     def _remember(self) -> None:
         state = {
-            "pid": os.getpid(), "url": self.url,
+            "pid": os.getpid(), "url": self.url, "ready": self.ready,
             "children": {c.name: c.process.pid for c in self.children if c.process},
         }  # fmt: skip
         part = self.settings.data_dir / "run.json.part"

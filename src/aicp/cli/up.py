@@ -72,6 +72,7 @@ def run(settings: Settings, *, sandbox: int | None = None) -> None:
     try:
         url = supervisor.start()
         first_run(settings, SANDBOX_PEOPLE if sandbox else HOME_PEOPLE)
+        supervisor.declare_ready()
         click.echo(f"aicp is up at {url}   data: {settings.data_dir}   stop: Ctrl-C")
         click.echo("  sign in:       aicp login")
         click.echo('  first mission: aicp mission new "…" --data accounts.csv --smtp host:port')
@@ -100,6 +101,8 @@ def stop(data: Path) -> bool:
 
 
 def _alive(pid: int) -> bool:
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # our own child would stay visible as a zombie
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -154,7 +157,7 @@ def start_detached(settings: Settings, options: list[str]) -> None:
 def wait_until_up(data: Path, process: subprocess.Popen[bytes]) -> None:
     """Wait until a supervisor just started has its first person; say its last words if it ends."""
     deadline = time.monotonic() + 90
-    while not (client.running(data) and client.tokens(data)):
+    while not client.running(data).get("ready"):
         if process.poll() is not None:
             log = (data / "logs" / "up.log").read_text(errors="replace").strip().splitlines()
             raise UpstreamDown(

@@ -41,7 +41,7 @@ def run(services: Services, mission: Mission) -> None:
         answers[request.id] = (request, result, versions[request.account])
         return result
 
-    reads = run_inspector(brief, resources, read=read, model=services.model)
+    reads = run_inspector(brief, resources, read=read, model=services.model, now=services.clock())
     covered = coverage(brief, resources, reads)
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)

@@ -18,7 +18,7 @@ class Services:
     evidence: EvidenceStore
     work_dir: Path  # locks and holds of the local toolkits
     roots: tuple[Path, ...]  # folders that missions may use
-    model: str = ""  # ADK model string; "" is the rules planner
+    model: str | None = None  # ADK model string; None is the rules planner
     hold_seconds: int = 900
     approval_hours: int = 24
     worker: str = "worker"
