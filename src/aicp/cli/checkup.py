@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,10 +66,23 @@ def _guarded(probe: Callable[[], list[Check]]) -> list[Check]:
 
 
 def python() -> Check:
+    """The interpreter, and whether every library the package asks for is there."""
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):
-        return Check("python", "fail", f"{version} is too old", "use Python 3.11 or newer")
+    if missing := _missing_libraries():
+        fix = "install the package again: `make install`, or pip install aicp"
+        return Check("python", "fail", f"{version} lacks {', '.join(missing)}", fix)
     return Check("python", "ok", f"{version} in {sys.prefix}")
+
+
+def _missing_libraries() -> list[str]:
+    """Required distributions that are not installed here (platform markers are left to pip)."""
+    try:
+        asked = [line for line in metadata.requires("aicp") or [] if ";" not in line]
+    except metadata.PackageNotFoundError:
+        return []
+    names = [match[0] for line in asked if (match := re.match(r"[A-Za-z0-9._-]+", line))]
+    present = {d.name.lower().replace("_", "-") for d in metadata.distributions() if d.name}
+    return [name for name in names if name.lower().replace("_", "-") not in present]
 
 
 def folder(data: Path) -> Check:
@@ -231,8 +247,6 @@ def _become_service(conn: Any) -> None:
 def _clock(conn: Any) -> Check:
     """Approvals expire and holds leave by the clock, so the two must agree."""
     row = conn.execute("select extract(epoch from clock_timestamp())::float8").fetchone()
-    import time
-
     apart = abs(float(row[0]) - time.time())
     if apart > 2:
         level = "fail" if apart > 30 else "warn"

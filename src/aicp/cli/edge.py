@@ -62,7 +62,10 @@ def pass_here(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Verbs(click.Group):
-    """A group in which a wrong word suggests the right one."""
+    """A group in which a wrong word suggests the right one; its verbs keep their order of use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import shlex
@@ -51,10 +52,12 @@ class Lazy(Verbs):
 
     def unknown(self, ctx: click.Context, word: str) -> str:
         """`aicp approve` lacks its noun; anything else is a slip of the keyboard."""
+        own = super().unknown(ctx, word)
         mission = self.get_command(ctx, "mission")
-        if isinstance(mission, click.Group) and word in mission.commands:
-            return f"'aicp {word}' is no command. Did you mean 'aicp mission {word}'?"
-        return super().unknown(ctx, word)
+        if "Did you mean" in own or not isinstance(mission, click.Group):
+            return own
+        near = difflib.get_close_matches(word, mission.commands, n=1, cutoff=0.6)
+        return f"{own} Did you mean 'aicp mission {near[0]}'?" if near else own
 
 
 @click.group(
@@ -98,8 +101,11 @@ def main(argv: list[str] | None = None) -> NoReturn:
         code = cli.main(args=list(words), prog_name="aicp", obj=seen, standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _leave_quietly()
+    except SystemExit as end:  # click turns a reader that left into exit 1
+        if isinstance(end.__context__, BrokenPipeError):
+            _leave_quietly()
+        raise
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(130)
@@ -113,6 +119,12 @@ def main(argv: list[str] | None = None) -> NoReturn:
         report(known, as_json="--json" in words, seen=seen)
         sys.exit(known.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave_quietly() -> NoReturn:
+    """The reader of our output left (`| head`): that is its right."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
 
 
 def _internal(error: Exception) -> AicpError:

@@ -51,7 +51,9 @@ STATUSES = ("draft", "in_progress", "ready", "blocked", "completed", "archived")
 def new(
     here: Here, intent: str, no_wait: bool, as_json: bool, data: tuple[str, ...], **given: Any
 ) -> int:
-    """Give a mission in plain words ('-' reads them from standard input).
+    """Give a mission in plain words.
+
+    INTENT is what you want; '-' reads it from standard input.
 
     \b
     SOURCE is a CSV file, a SQLite table (crm.sqlite#accounts) or a PostgreSQL table
@@ -134,7 +136,9 @@ def show(here: Here, mission_id: str, utc: bool, as_json: bool) -> None:
 def brief(
     here: Here, mission_id: str, words: tuple[str, ...], accept: tuple[str, ...], as_json: bool
 ) -> None:
-    """What was understood, with the words it came from; --set and --accept change it.
+    """What was understood, and from which words.
+
+    --set and --accept change it; a change voids earlier acknowledgements.
 
     \b
     Examples:
@@ -186,7 +190,7 @@ def ack(here: Here, mission_id: str, as_json: bool) -> None:
 def prepare(
     here: Here, mission_id: str, override: str | None, no_wait: bool, as_json: bool
 ) -> None:
-    """How much of the brief the data covers, what was read, and which scopes were granted.
+    """Coverage, scopes, and what was read.
 
     \b
     Examples:
@@ -214,7 +218,9 @@ def prepare(
 @json_option
 @pass_here
 def plan(here: Here, mission_id: str, rank: int | None, no_wait: bool, as_json: bool) -> None:
-    """The ranked plays; --select binds one, call by call, and asks for approval.
+    """The ranked plays; choose one.
+
+    --select binds a play call by call, and asks for its approval.
 
     \b
     Examples:
@@ -275,7 +281,9 @@ def approve(
 @json_option
 @pass_here
 def reject(here: Here, mission_id: str, reason: str, as_json: bool) -> None:
-    """Refuse the plan, with a reason; the mission goes back to Plan.
+    """Refuse the plan, with a reason.
+
+    The mission goes back to Plan.
 
     \b
     Example:

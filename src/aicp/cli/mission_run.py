@@ -42,7 +42,10 @@ Doc = dict[str, Any]
 @json_option
 @pass_here
 def run(here: Here, mission_id: str, no_wait: bool, utc: bool, as_json: bool) -> int:
-    """Start an approved mission, and stay until it is done, held or wants a person.
+    """Start an approved mission and watch it.
+
+    An approval starts it by itself; this says why it has not. Stays until it is done, held or
+    wants a person (exit 5 when it is blocked).
 
     \b
     Examples:
@@ -75,7 +78,7 @@ def run(here: Here, mission_id: str, no_wait: bool, utc: bool, as_json: bool) ->
 @json_option
 @pass_here
 def watch(here: Here, mission_id: str, since: int, utc: bool, as_json: bool) -> None:
-    """Live: stages, each governed call with its verdict, holds, findings.
+    """Live: stages, calls, verdicts, findings.
 
     \b
     Ends when the mission wants a person, is held, finished or undone. A broken connection is taken
@@ -122,7 +125,9 @@ def pause(here: Here, mission_id: str, reason: str, as_json: bool) -> None:
 @json_option
 @pass_here
 def resume(here: Here, mission_id: str, happened: str | None, as_json: bool) -> None:
-    """Go on where it stopped: a paused run at its cursor, a blocked stage from its beginning.
+    """Go on where it stopped.
+
+    A paused run goes on at its cursor, a blocked stage from its beginning.
 
     \b
     Examples:
@@ -159,7 +164,9 @@ def stop(here: Here, mission_id: str, as_json: bool) -> None:
 @json_option
 @pass_here
 def undo(here: Here, mission_id: str, reason: str, yes: bool, utc: bool, as_json: bool) -> int:
-    """Take back what was done, last step first; a later edit by somebody else stops it (exit 6).
+    """Take back what was done, last step first.
+
+    A later edit by somebody else is never overwritten: it stops the undo (exit 6).
 
     \b
     Examples:
@@ -228,7 +235,9 @@ def evidence(here: Here, mission_id: str, verify: bool, utc: bool, as_json: bool
 def feedback(
     here: Here, mission_id: str, rating: int, note: str, hours: float | None, as_json: bool
 ) -> None:
-    """What came of it; plays rated 4 and better become precedents for ranking.
+    """What came of it.
+
+    Plays rated 4 and better become precedents when plays are ranked.
 
     \b
     Example:

@@ -86,24 +86,28 @@ def bold(text: str) -> str:
 
 
 def table(
-    rows: Iterable[Sequence[Any]], head: Sequence[str], look: Look, *, flexible: int = -1,
+    rows: Iterable[Sequence[Any]], head: Sequence[str], look: Look, *,
     paint: dict[int, Paint] | None = None, indent: int = 0,
 ) -> Iterator[str]:  # fmt: skip
-    """Aligned columns under a quiet header. Columns that are all numbers align right.
+    """Aligned columns under a quiet header; numbers align right, empty columns are left out.
+
+    On a terminal too narrow for them the last column gives way.
 
     Args:
-        flexible: the column that gives way when the terminal is too narrow.
         paint: how to colour a column, applied after padding.
     """
     body = [[clean(cell) for cell in row] for row in rows]
+    full = [i for i in range(len(head)) if not body or any(row[i] for row in body)]
+    body, head = [[row[i] for i in full] for row in body], [head[i] for i in full]
+    paint = {full.index(i): how for i, how in (paint or {}).items() if i in full}
     widths = [max(map(cells, column)) for column in zip(head, *body, strict=True)]
     if look.fits:
         spare = look.width - indent - sum(widths) - 2 * (len(widths) - 1)
-        widths[flexible] = max(8, widths[flexible] + min(0, spare))
+        widths[-1] = max(8, widths[-1] + min(0, spare))
     right = [bool(body) and all(_is_number(row[i]) for row in body) for i in range(len(head))]
     yield " " * indent + dim(_line(head, widths, right, {}))
     for row in body:
-        yield " " * indent + _line(row, widths, right, paint or {})
+        yield " " * indent + _line(row, widths, right, paint)
 
 
 def _line(row: Sequence[str], widths: list[int], right: list[bool], paint: dict[int, Paint]) -> str:

@@ -187,9 +187,7 @@ def _play(offer: Doc, look: Look) -> Iterator[str]:
         look, indent=3,
     )  # fmt: skip
     for name, steps in grouped(play["steps"]):
-        yield from wrap(
-            f"{name}  {dim(tier_counts(steps))}", look, indent=3, bullet=f"{len(steps)} × "
-        )
+        yield from wrap(f"{name} ({tier_counts(steps)})", look, indent=3, bullet=f"{len(steps)} × ")
     for note in play["notes"]:
         yield from wrap(note, look, indent=3, bullet="! ")
 
@@ -262,7 +260,7 @@ def _calls(steps: list[Doc], look: Look, *, whole: bool) -> Iterator[str]:
     if not whole:
         for name, members in grouped(steps):
             yield from wrap(
-                f"{name}  {dim(tier_counts(members))}", look, indent=2, bullet=f"{len(members)} × "
+                f"{name} ({tier_counts(members)})", look, indent=2, bullet=f"{len(members)} × "
             )
         return
     rows = [
@@ -314,7 +312,7 @@ def to_take_back(mission: Doc, look: Look) -> Iterator[str]:
     yield from section(f"{len(done)} steps are taken back, the last one first")
     for name, members in grouped(done):
         yield from wrap(
-            f"{name}  {dim(tier_counts(members))}", look, indent=2, bullet=f"{len(members)} × "
+            f"{name} ({tier_counts(members)})", look, indent=2, bullet=f"{len(members)} × "
         )
     left = [s for s in done if s["hold"] and s["hold"]["state"] == "released"]
     if left:
