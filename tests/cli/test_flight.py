@@ -12,7 +12,7 @@ import signal
 import pytest
 
 from aicp.cli import progress
-from cli.conftest import DELEGATE, PHONES, TABLE, WIN_BACK, System, kill_server
+from cli.system import DELEGATE, PHONES, TABLE, WIN_BACK, System, kill_server, typed
 
 
 def test_a_mission_flies_from_words_to_undone_and_every_hint_works_as_typed(system: System):
@@ -62,7 +62,8 @@ def test_a_mission_flies_from_words_to_undone_and_every_hint_works_as_typed(syst
     assert "mail.schedule" in watched.out
     assert "gate ok" in watched.out
     assert "held and can still be taken back" in watched.err
-    assert table.read_text() != TABLE
+    assert calendar.read_bytes() != before
+    assert list((system.files / "mail").rglob("*.eml"))
 
     undone = system.run("mission", "undo", mission, "--reason", "only a test")
     assert undone.code == 0, undone
@@ -71,6 +72,7 @@ def test_a_mission_flies_from_words_to_undone_and_every_hint_works_as_typed(syst
     assert "conflict" not in undone.out
     assert table.read_text() == TABLE
     assert calendar.read_bytes() == before
+    assert not list((system.files / "mail").rglob("*.eml"))
     assert not list(system.inbox.glob("new/*"))
     assert system.run("mission", "evidence", mission, "--verify").code == 0
     assert system.run("mission", "feedback", mission, "--rating", "4", "--hours", "2.5").code == 0
@@ -281,8 +283,6 @@ def test_the_delegates_turn_is_said_by_name_when_no_token_of_theirs_is_here(
     place = system.client().place
     monkeypatch.setenv("AICP_URL", place.url)
     monkeypatch.setenv("AICP_TOKEN", place.token)
-    from cli.conftest import typed
-
     said = typed("--data-dir", str(tmp_path), "mission", "ack", mission)
     assert said.code == 0
     assert "Gabriela Ortiz, the governance" in said.err
@@ -295,8 +295,6 @@ def _hint(err: str) -> str:
 
 def _type(line: str):
     import shlex
-
-    from cli.conftest import typed
 
     words = shlex.split(line)
     assert words[0] == "aicp"
