@@ -186,9 +186,10 @@ class Flight:
             psycopg.connect(self.url, autocommit=True, options="-c search_path=queue")
         ) as conn:
             return conn.execute(
-                "select id, task_name, args from queue.procrastinate_jobs"
-                " where args ->> 'tenant_id' = %s and status = 'todo'"
-                " and (scheduled_at is null or scheduled_at <= %s) order by priority desc, id limit 1",
+                "update queue.procrastinate_jobs set status = 'doing' where id = (select id"
+                " from queue.procrastinate_jobs where args ->> 'tenant_id' = %s and status = 'todo'"
+                " and (scheduled_at is null or scheduled_at <= %s) order by priority desc, id limit 1)"
+                " returning id, task_name, args",
                 (self._tenant, self.clock()),
             ).fetchone()  # type: ignore[return-value]
 

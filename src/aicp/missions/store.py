@@ -461,7 +461,7 @@ def approval(conn: Connection, mission_id: str) -> ApprovalRow | None:
     return (
         conn.cursor(row_factory=class_row(ApprovalRow))
         .execute(
-            f"select {_APPROVAL} from approvals where mission_id = %s order by requested_at desc, id desc limit 1",
+            f"select {_APPROVAL} from approvals where mission_id = %s order by number desc limit 1",
             (mission_id,),
         )
         .fetchone()
