@@ -431,6 +431,14 @@ exception when unique_violation then
     null;
 end $$;
 
+-- How many workers gave a sign of life lately, for the health page.
+create function app.live_workers(seconds int) returns int
+language sql security definer stable set search_path = queue, pg_catalog
+as $$
+    select count(*)::int from queue.procrastinate_workers
+    where last_heartbeat > now() - make_interval(secs => seconds)
+$$;
+
 -- Row security: a tenant sees its own rows and nothing else, whoever owns the table.
 do $$
 declare
@@ -482,5 +490,5 @@ grant select on public.play_precedents to service_role;
 
 -- service_role signs people in and runs the queue; it bypasses row security by its role attribute.
 revoke execute on all functions in schema app from public;
-grant execute on function app.claims(), app.tenant_id(),
+grant execute on function app.claims(), app.tenant_id(), app.live_workers(int),
     app.enqueue(text, text, text, text, jsonb, timestamptz, int) to authenticated, service_role;

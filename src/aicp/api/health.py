@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from aicp import __version__
-from aicp.api.edge import AppDep
 from aicp.errors import AicpError
 from aicp.schema.apply import schema_sha256
+from aicp.web import AppDep
 
 router = APIRouter(tags=["health"])
 
@@ -23,7 +23,7 @@ def health(app: AppDep) -> JSONResponse:
         with app.db.service() as conn:
             schema = conn.execute("select schema_sha256 from app.meta").fetchone()
             workers = conn.execute(
-                "select count(*) from queue.procrastinate_workers where last_heartbeat > now() - make_interval(secs => %s)",
+                "select app.live_workers(%s)",
                 (app.settings.integer("stalled_seconds"),),
             ).fetchone()
     except AicpError as error:

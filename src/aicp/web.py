@@ -1,4 +1,4 @@
-"""What every route shares: the app, who is asking, and how an error leaves the building."""
+"""What every route, JSON or page, shares: the app, who is asking, and how an error leaves the building."""
 
 from __future__ import annotations
 
