@@ -212,8 +212,14 @@ def _plugin(walk: Walk) -> BasePlugin:
     from google.genai import types
 
     class Cursor(BasePlugin):
+        """Asks before every tool, and keeps the model quiet once the walk is over."""
+
         async def before_tool_callback(
-            self, *, tool: Any, tool_args: dict[str, Any], tool_context: Any
+            self,
+            *,
+            tool: Any,
+            tool_args: dict[str, Any],
+            tool_context: Any,  # noqa: ARG002 (the hook of ADK)
         ) -> Any:
             reason = walk.admit(tool.name, tool_args)
             return {"error": reason} if reason else None

@@ -288,11 +288,10 @@ def _overlap(a: Condition, b: Condition) -> bool:
     low, high = (a, b) if a.op in ("gt", "ge") or b.op in ("lt", "le") else (b, a)
     if "eq" in (a.op, b.op) and a.op == b.op:
         return a.value == b.value
-    try:
-        strict = low.op == "gt" or high.op == "lt"
-        return low.value < high.value or (low.value == high.value and not strict)
-    except TypeError:
-        return True
+    strict = low.op == "gt" or high.op == "lt"
+    if type(low.value) is str or type(high.value) is str:
+        return str(low.value) < str(high.value) or (low.value == high.value and not strict)
+    return low.value < high.value or (low.value == high.value and not strict)
 
 
 def _ask_two(r: Reading, a: Part, b: Part) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from aicp.brain import guards
 from aicp.brain.amounts import WORDS
-from aicp.brain.brief import Brief, Chip, ChipKind, Question, Span
+from aicp.brain.brief import Audience, Brief, Chip, ChipKind, Question, Span
 from aicp.brain.confidence import RULES, weakest
 from aicp.brain.filters import (
     check_consistent,
@@ -98,7 +98,7 @@ def revise(
     """
     old = next((c for c in brief.chips if c.id == chip_id), None)
     kind = old.kind if old else _kind_of(chip_id)
-    fresh = understand(_for_kind(kind, text, brief), resources, now=now)
+    fresh = understand(_for_kind(kind, text), resources, now=now)
     said = [c for c in fresh.chips_of(kind) if c.source != "default"]
     if kind == "safeguard" and old and old.safeguard:
         said = [c for c in said if c.safeguard and c.safeguard.kind == old.safeguard.kind] or said
@@ -373,7 +373,7 @@ def _with_chip(brief: Brief, chip: Chip) -> Brief:
 
 
 def _kind_of(chip_id: str) -> ChipKind:
-    kind = chip_id.split("-")[0]
+    kind = chip_id.split("-", maxsplit=1)[0]
     if kind not in ("objective", "audience", "kpi", "timeline", "safeguard"):
         raise BadInput(
             f"'{chip_id}' is no part of a brief.",
@@ -382,7 +382,7 @@ def _kind_of(chip_id: str) -> ChipKind:
     return kind
 
 
-def _for_kind(kind: ChipKind, text: str, brief: Brief) -> str:
+def _for_kind(kind: ChipKind, text: str) -> str:
     """The words to read. Nothing is added to them but what the kind already says."""
     _check(text)
     return (
@@ -443,7 +443,7 @@ def _joined(brief: Brief, chip: Chip, question: Question) -> Brief:
     update = {"source": "user", "confidence": rule.confidence, "rule": rule.why, "spans": spans}
     old = next((c for c in brief.chips_of(chip.kind)), None)
     if chip.kind == "audience" and old and old.audience and chip.audience:
-        return _with_chip(brief, _grown(old, chip, spans))
+        return _with_chip(brief, _grown(old, old.audience, chip, chip.audience, spans))
     if chip.kind == "objective":
         return _with_chip(brief, chip.model_copy(update=update))
     number = 1 + max((int(c.id.split("-")[1]) for c in brief.chips_of(chip.kind)), default=0)
@@ -453,9 +453,7 @@ def _joined(brief: Brief, chip: Chip, question: Question) -> Brief:
     return _with_chip(brief, chip.model_copy(update=update))
 
 
-def _grown(old: Chip, new: Chip, spans: tuple[Span, ...]) -> Chip:
-    assert old.audience and new.audience  # noqa: S101 (the caller looked)
-    a, b = old.audience, new.audience
+def _grown(old: Chip, a: Audience, new: Chip, b: Audience, spans: tuple[Span, ...]) -> Chip:
     audience = a.model_copy(
         update={
             "where": (*a.where, *(c for c in b.where if c not in a.where)),

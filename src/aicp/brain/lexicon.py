@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rapidfuzz.distance import OSA
 
@@ -189,7 +190,7 @@ def _is_name(value: str) -> bool:
 
 
 def _joined(text: str, run: tuple[Token, ...]) -> bool:
-    gaps = (text[a.end : b.start] for a, b in zip(run, run[1:], strict=False))
+    gaps = (text[a.end : b.start] for a, b in pairwise(run))
     return all(re.fullmatch(r"[\s\-_&/.'‐‑]{0,3}", gap) for gap in gaps)
 
 
