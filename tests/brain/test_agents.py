@@ -282,6 +282,16 @@ def test_the_rules_executor_makes_every_call_in_order(steps):
     assert done == [s.seq for s in steps]
 
 
+def test_long_plans_are_walked_in_batches_without_a_gap():
+    brief = understand("Win back retail accounts", ALL, now=NOW)
+    rows = reads_of(*(account_row(n) for n in range(1, 21)))
+    many = propose(brief, ALL, rows, tools=TOOLS, now=NOW, precedents={})[0].steps
+    done = []
+    run_executor(many, call=lambda s: (done.append(s.seq), {})[1])
+    assert len(many) == 80
+    assert done == [s.seq for s in many]
+
+
 def reordered(calls):
     return [calls[1], calls[0]]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aicp.brain.intake import understand
 from aicp.errors import BadInput
+from aicp.toolkits.model import Column
 from brain.tables import CALENDAR, CLUB, CRM, INVOICES, MAIL, NOW
 
 WORDS = [
@@ -205,3 +206,41 @@ def test_a_misspelt_value_needs_review():
     brief = understand("Win back manufactuing accounts", [CRM], now=NOW)
     assert brief.audience.where[0].value == "Manufacturing"
     assert brief.chips_of("audience")[0].confidence < 0.5
+
+
+COLUMNS = st.builds(
+    Column,
+    name=st.text(max_size=20),
+    kind=st.sampled_from(
+        [
+            "text",
+            "enum",
+            "number",
+            "money",
+            "date",
+            "datetime",
+            "bool",
+            "email",
+            "phone",
+            "timezone",
+            "url",
+            "id",
+        ]
+    ),
+    values=st.lists(st.text(max_size=30) | st.sampled_from(POISON), max_size=6).map(tuple),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SENTENCES, st.lists(COLUMNS, max_size=6, unique_by=lambda c: c.name))
+def test_whatever_a_table_is_like_its_words_cannot_break_the_reading(intent, columns):
+    table = replace(CRM, columns=tuple(columns))
+    try:
+        brief = understand(intent, [table], now=NOW)
+    except BadInput:
+        assert not intent.strip()
+        return
+    names = {c.name for c in columns}
+    used = (*brief.audience.where, *brief.audience.exclude)
+    assert {c.column for c in used} <= names
+    assert brief.audience.order_by in names | {""}
