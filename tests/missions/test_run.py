@@ -141,16 +141,12 @@ def test_an_intent_that_never_happened_is_made_once(flight: Flight) -> None:
 def test_a_row_that_somebody_changed_meanwhile_stops_the_run(flight: Flight) -> None:
     mission, run = flight.fly(3)
     row = next(s for s in run.plan.play.steps if s.tool_name == "table.update")
-    path = flight.sandbox / "accounts.csv"
-    lines = path.read_bytes().splitlines(keepends=True)
-    at = next(n for n, line in enumerate(lines) if line.startswith(row.args["key"].encode() + b","))
-    lines[at] = lines[at].replace(b"Manufacturing", b"Aerospace")
-    path.write_bytes(b"".join(lines))
+    theirs = flight.edit_cell(f"{row.args['key']},", "industry", "Aerospace")
     flight.work()
     doc = flight.doc(mission)
     assert (doc["run_state"], doc["run"]["cursor"]) == ("paused", row.seq - 1)
     assert "changed" in doc["blocking_reason"]
-    assert b"Aerospace" in path.read_bytes()
+    assert theirs in (flight.sandbox / "accounts.csv").read_bytes()
 
 
 def test_a_mail_is_held_back_when_its_recipient_opted_out_meanwhile(flight: Flight) -> None:
@@ -158,14 +154,7 @@ def test_a_mail_is_held_back_when_its_recipient_opted_out_meanwhile(flight: Flig
     mission = flight.to_execute(WIN_BACK)
     flight.work()
     held = flight.doc(mission)["approval"]["steps"][-1]["args"]["to"]
-    path = flight.sandbox / "accounts.csv"
-    lines = path.read_bytes().splitlines(keepends=True)
-    at = next(n for n, line in enumerate(lines) if held.encode() in line)
-    columns = lines[0].decode().strip().split(",")
-    cells = lines[at].decode().rstrip("\r\n").split(",")
-    cells[columns.index("do_not_contact")] = "yes"
-    lines[at] = (",".join(cells) + "\n").encode()
-    path.write_bytes(b"".join(lines))
+    flight.edit_cell(held, "do_not_contact", "yes")
     for _ in range(4 * 24):
         flight.clock.advance(hours=1)
         flight.work()
@@ -186,7 +175,7 @@ def test_a_mail_server_that_is_down_is_retried_then_asked_about(flight: Flight) 
         flight.clock.advance(seconds=1)
     doc = flight.doc(mission)
     assert (doc["run_state"], flight.delivered()) == ("paused", [])
-    flight.smtp.start()
+    flight.restart_smtp()
     flight.call(control.resume, mission)
     for _ in range(10):
         flight.work()

@@ -44,20 +44,13 @@ def test_a_row_edited_by_somebody_else_is_not_overwritten(flight: Flight) -> Non
     """Undo stops there, shows the difference, and touches nothing of theirs."""
     mission, run = flight.fly(6, TWO)
     edited = next(s for s in run.plan.play.steps[:6] if s.tool_name == "table.update")
-    path = flight.sandbox / "accounts.csv"
-    lines = path.read_bytes().splitlines(keepends=True)
-    at = next(
-        n for n, line in enumerate(lines) if line.startswith(edited.args["key"].encode() + b",")
-    )
-    lines[at] = lines[at].replace(b"Manufacturing", b"Aerospace")
-    path.write_bytes(b"".join(lines))
-    theirs = lines[at]
+    theirs = flight.edit_cell(f"{edited.args['key']},", "industry", "Aerospace")
     doc = flight.undo(mission)
     assert doc["run_state"] == "undo_stopped"
     stopped = doc["undo"][0]["steps"][-1]
     assert (stopped["seq"], stopped["status"]) == (edited.seq, "conflict")
     assert any(d["theirs"] == "Aerospace" for d in stopped["difference"])
-    assert theirs in path.read_bytes()
+    assert theirs in (flight.sandbox / "accounts.csv").read_bytes()
     assert doc["findings"][-1]["rule"] == "undo-conflict"
 
 
