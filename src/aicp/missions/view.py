@@ -141,10 +141,11 @@ def _connection(row: store.ConnectionRow) -> dict[str, Any]:
 
 def _inspection(row: store.Inspection) -> dict[str, Any]:
     """Counts and a few rows; the whole result stays in the database."""
-    rows = row.result.get("rows", [])
+    listed = row.result.get("rows", [])
+    rows = listed if isinstance(listed, list) else []
     return {
         "id": row.read_id, "account": row.account, "tool": row.tool, "purpose": row.purpose,
-        "rows": len(rows), "matched": row.result.get("matched"), "excluded": row.result.get("excluded"),
+        "rows": store.row_count(row.result), "matched": row.result.get("matched"), "excluded": row.result.get("excluded"),
         "sample": rows[:5],
     }  # fmt: skip
 

@@ -175,11 +175,23 @@ def find(
     conn: Connection, actor: Actor, mission_id: str, *, rule: str, message: str,
     facts: dict[str, Any], at: datetime,
 ) -> None:  # fmt: skip
-    """Record a finding: something that was refused, or was not as it should be."""
+    """Record a finding: something that was refused, or was not as it should be.
+
+    What is reported may hold anything; a NUL, which PostgreSQL refuses, becomes a replacement sign.
+    """
     conn.execute(
         "insert into findings (tenant_id, mission_id, rule, message, facts, found_at) values (%s, %s, %s, %s, %s, %s)",
-        (actor.tenant_id, mission_id, rule, message, Jsonb(facts), at),
+        (actor.tenant_id, mission_id, rule, storable(message), Jsonb(storable(facts)), at),
     )
+
+
+def storable(value: Any) -> Any:
+    """The same JSON value without NUL characters."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, dict):
+        return {storable(k): storable(v) for k, v in value.items()}
+    return [storable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def use_scope(conn: Connection, mission_id: str, account: str, scope: str) -> None:
