@@ -54,6 +54,10 @@ def test_a_mission_flies_from_words_to_undone_and_every_hint_works_as_typed(syst
     assert digest in sheet.out
     assert "kim@acme.example" in sheet.out
     assert "joe@cogs.example" not in sheet.out  # on the do-not-contact list
+    calls = system.run("mission", "approve", mission, "--calls")
+    assert calls.code == 0
+    assert "to  kim@acme.example" in calls.out
+    assert "body  " in calls.out
     approve = re.search(r"then: (.+)$", sheet.err, re.MULTILINE)[1]
     assert _type(approve).code == 0
 
