@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from flight import ANY_TIME, WIN_BACK, Flight
 from google.adk.models.base_llm import BaseLlm
 from google.adk.models.llm_request import LlmRequest
 from google.adk.models.llm_response import LlmResponse
@@ -19,6 +18,7 @@ from aicp.errors import GateBlocked, SafeguardViolation
 from aicp.missions import control
 from aicp.trust.calls import CallDenied, admit, governed_call
 from aicp.trust.gate import Asked
+from flight import ANY_TIME, WIN_BACK, Flight
 
 
 class Hostile(BaseLlm):

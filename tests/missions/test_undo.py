@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from flight import ANY_TIME, Flight
 
 from aicp.errors import Forbidden, GateBlocked
 from aicp.missions import control, undo
+from flight import ANY_TIME, Flight
 
 TWO = "Win back our 2 best manufacturing accounts (over $50k ARR) that went quiet in Q2."
 HYGIENE = "Normalise the phone numbers of all accounts in Germany."

@@ -141,14 +141,15 @@ def failures(conn: Connection, mission_id: str, seq: int) -> int:
     return int(str(row[0])) if row else 0
 
 
-def calls_since(conn: Connection, mission_id: str, since: datetime) -> dict[str, int]:
-    """Calls by toolkit since a time, for rate safeguards."""
-    rows = conn.execute(
-        "select split_part(tool, '.', 1), count(*) from tool_calls"
-        " where mission_id = %s and started_at > %s group by 1",
-        (mission_id, since),
-    )
-    return {str(toolkit): int(str(count)) for toolkit, count in rows}
+def uses_since(conn: Connection, mission_id: str, toolkit: str, since: datetime) -> int:
+    """Calls to a toolkit since a time; of mail those that left, whatever came before that."""
+    row = conn.execute(
+        "select count(*) from tool_calls where mission_id = %(mission)s and started_at > %(since)s"
+        " and (%(toolkit)s = '' or split_part(tool, '.', 1) = %(toolkit)s)"
+        " and (%(toolkit)s <> 'mail' or purpose = 'release' or tool like 'mail.send@%%')",
+        {"mission": mission_id, "since": since, "toolkit": toolkit},
+    ).fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def settle_hold(conn: Connection, mission_id: str, seq: int, state: str, *, at: datetime) -> bool:
