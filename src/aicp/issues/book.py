@@ -71,12 +71,11 @@ class Book:
     def new_id(self, snapshot: Snapshot, prefix: str = "") -> str:
         """A free id, of the shape this repository uses."""
         from aicp.issues import ids
-        from aicp.issues.init import default_prefix
 
         settings = self.settings()
         prefix = prefix or settings.get("prefix", "")
         if not prefix:
-            prefix = ids.common_prefix(snapshot, default_prefix(self.store.path))
+            prefix = ids.common_prefix(snapshot, ids.default_prefix(self.store.path))
         if settings.get("ids") == "sequential":
             return ids.next_id(snapshot, prefix)
         return ids.random_id(snapshot, prefix, self.randomness)

@@ -38,12 +38,12 @@ def _name(issue: Issue) -> str:
 
 def _root(graph: Graph, blockers: list[str]) -> str:
     """Where to start: follow the first blocker down to one that nothing holds."""
-    seen: dict[str, None] = {}
+    way: dict[str, None] = {}
     at = blockers[0]
     while (holder := graph.held_by(at)) is not None:
-        if at in seen:
-            ring = [*list(seen)[list(seen).index(at) :], at]
+        if at in way:
+            ring = [*list(way)[list(way).index(at) :], at]
             return f"; {' → '.join(ring)} wait for each other, see bd dep cycles"
-        seen[at] = None
+        way.update({at: None, holder: None})
         at = graph.waits_for(graph.by_id[holder])[0]
-    return f", which waits in the end for {_name(graph.by_id[at])}" if seen else ""
+    return f", which waits in the end for {_name(graph.by_id[at])}" if way else ""

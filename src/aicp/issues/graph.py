@@ -3,7 +3,8 @@
 The definition, once. An issue that is not closed *waits* when one of its `blocks` edges leads to
 an issue that is not closed. It is *blocked* when it waits, or when any ancestor over parent-child
 edges waits, at any depth, whatever lies between. Nothing else blocks: not an open parent, not open
-children, not `related`, not `discovered-from`, not an edge to an issue that does not exist.
+children, not `related`, not `discovered-from`, not an edge to an issue that does not exist or was
+deleted.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +40,13 @@ def common_prefix(snapshot: Snapshot, otherwise: str) -> str:
     if counts:
         return max(counts, key=lambda prefix: (counts[prefix], prefix))
     return otherwise
+
+
+def default_prefix(path: str) -> str:
+    """The prefix of a new store: the name of the folder that holds `.beads/` or the file."""
+    folder = os.path.dirname(path)
+    home = os.path.dirname(folder) if os.path.basename(folder) == ".beads" else folder
+    return prefix_from(os.path.basename(home))
 
 
 def prefix_from(name: str) -> str:

@@ -7,7 +7,7 @@ import os
 from aicp.issues import config, git
 from aicp.issues.errors import Conflict
 from aicp.issues.events import event
-from aicp.issues.ids import common_prefix, prefix_from
+from aicp.issues.ids import common_prefix, default_prefix
 from aicp.issues.lines import parse, verdict
 from aicp.issues.store import Store
 
@@ -134,10 +134,3 @@ def _add_lines(path: str, wanted: list[str]) -> list[str]:
     with open(path, "a", encoding="utf-8") as file:
         file.write("\n" * bool(text and not text.endswith("\n")) + "\n".join(missing) + "\n")
     return [f"wrote {os.path.basename(path)}"]
-
-
-def default_prefix(path: str) -> str:
-    """The prefix a new store gets from where it stands."""
-    folder = os.path.dirname(path)
-    name = os.path.dirname(folder) if os.path.basename(folder) == ".beads" else folder
-    return prefix_from(os.path.basename(name))

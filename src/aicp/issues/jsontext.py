@@ -6,6 +6,8 @@ nothing. Both fall back to the public module on an interpreter without them.
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,8 +15,9 @@ if TYPE_CHECKING:
 
 try:
     import _json
-except ImportError:  # an interpreter without the C accelerator
+except ImportError:
     _json = None
+_FAST = _json is not None and not hasattr(sys, "gettotalrefcount")  # debug builds check too much
 
 _SPACE = " \t\n\r"
 # Go's json.Marshal escapes these five and leaves every other non-ASCII letter alone.
@@ -38,7 +41,7 @@ class _Rules:
 
 def _tools() -> tuple[Callable[[str, int], tuple[Any, int]], Callable[[str], str]]:
     """The reader of a value at an offset, and the writer of a string."""
-    if _json is not None:
+    if _FAST and _json is not None:
         rules: Any = _Rules()
         return _json.make_scanner(rules), _json.encode_basestring
     from json import JSONDecoder, encoder
@@ -148,5 +151,8 @@ def _value(text: str, at: int) -> tuple[Any, int]:
         return _scan(text, at)
     except StopIteration as end:
         raise ValueError(f"no JSON value at column {end.value + 1}") from None
+    except SystemError:  # CPython 3.11: the C scanner has no error to raise until this is imported
+        __import__("json.decoder")
+        return _scan(text, at)
     except RecursionError:
         raise ValueError("nested too deeply") from None

@@ -44,21 +44,35 @@ def merge_files(base: bytes, left: bytes, right: bytes) -> Merged:
     Raises:
         Damaged, Conflict: one of them cannot be read.
     """
-    olds, ours, theirs = (
-        _records(n, d) for n, d in (("base", base), ("ours", left), ("theirs", right))
-    )
+    olds, ours, theirs = _lines("base", base), _lines("ours", left), _lines("theirs", right)
     blocks: list[bytes] = []
     conflicts: list[str] = []
     for issue_id in sorted({*ours, *theirs}):
         old, mine, other = olds.get(issue_id), ours.get(issue_id), theirs.get(issue_id)
-        if mine is None or other is None:
-            blocks += _one_sided(old, mine or other)
+        if mine in (other, old) or other == old:
+            blocks.append((other if mine == old else mine) or b"")
             continue
-        clashes = merge_records(old, mine, other)
-        blocks.append(mine.bytes() if not clashes else _shown(mine, other))
+        block, clashes = _merge_lines(old, mine, other)
+        blocks.append(block)
         conflicts += [f"{issue_id}: both sides changed {key}" for key in clashes]
     rest = _three(parse(base).others, parse(left).others, parse(right).others)
     return Merged(b"".join([*blocks, *(line + b"\n" for line in rest)]), conflicts)
+
+
+def _merge_lines(
+    old: bytes | None, mine: bytes | None, other: bytes | None
+) -> tuple[bytes, list[str]]:
+    """A line both sides changed. One that a side deleted and the other changed is kept."""
+    if mine is None or other is None:
+        return mine or other or b"", []
+    left, right = Record(mine.decode()), Record(other.decode())
+    stamps = left.raw.get("updated_at", ""), right.raw.get("updated_at", "")
+    clashes = merge_records(Record(old.decode()) if old else None, left, right)
+    if not clashes:
+        return left.bytes(), []
+    for record, stamp in zip((left, right), stamps, strict=True):
+        _assign("updated_at", stamp, record)  # says which of the two is newer
+    return _shown(left, right), clashes
 
 
 def merge_records(base: Record | None, left: Record, right: Record) -> list[str]:
@@ -88,7 +102,7 @@ def newest(records: list[Record]) -> Record:
             if key in _LISTS and key in last.raw:
                 last.set_items(key, _three([], last.items(key), record.items(key), _LISTS[key]))
             elif key not in last.raw and key not in ("closed_at", "close_reason"):
-                last.set(key, record.get(key))
+                last.put(key, record.raw[key])
     return last
 
 
@@ -213,23 +227,16 @@ def _remark(text: str) -> tuple[Any, ...]:
     return remark["id"], remark.get("created_at"), remark.get("author")
 
 
-def _one_sided(old: Record | None, left_over: Record | None) -> list[bytes]:
-    """Deleted on one side: gone, unless the other side changed it since."""
-    if left_over is None or (old is not None and old.raw == left_over.raw):
-        return []
-    return [left_over.bytes()]
-
-
 def _shown(mine: Record, other: Record) -> bytes:
     return b"<<<<<<< ours\n%s=======\n%s>>>>>>> theirs\n" % (mine.bytes(), other.bytes())
 
 
-def _records(name: str, data: bytes) -> dict[str, Record]:
+def _lines(name: str, data: bytes) -> dict[str, bytes]:
     parsed = parse(data)
     if parsed.problems:
         raise verdict(name, data, parsed.problems)
     spans = zip(parsed.issues, parsed.offsets, strict=True)
-    return {i.id: Record(data[at : at + i.size].decode()) for i, at in spans}
+    return {i.id: data[at : at + i.size].rstrip(b"\r\n") + b"\n" for i, at in spans}
 
 
 _LISTS: dict[str, Callable[[str], Any]] = {

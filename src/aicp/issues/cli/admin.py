@@ -134,7 +134,7 @@ def merge(context: Context) -> int:
 def info(context: Context) -> None:
     """`bd info`."""
     from aicp import __version__
-    from aicp.issues.init import default_prefix
+    from aicp.issues.ids import default_prefix
 
     store, settings = context.book.store, context.book.settings()
     count = len(list(context.book.snapshot().graph))
