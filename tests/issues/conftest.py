@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from issues.running import Bd
 
 LAUNCHER = Path(__file__).resolve().parents[2] / "src/aicp/issues/bd"

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from issues.running import Bd
 from issues.stories import an_issue, lines
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import given
-from issues.stories import a_graph, an_issue, graphs
 
 from aicp.issues.cycles import BINDING, cycles, path_between
 from aicp.issues.explain import explain
 from aicp.issues.graph import stats
 from aicp.issues.tree import walk
+from issues.stories import a_graph, an_issue, graphs
 
 DONE = ("closed", "tombstone")
 
@@ -57,7 +57,8 @@ def test_ready_and_blocked_equal_the_definition_on_any_graph(values: list[dict[s
     for issue in graph:
         said = explain(graph, issue)
         assert ("is ready" in said) == (issue.id in {v["id"] for v in ready}), said
-        assert said.endswith(".") and "\n" not in said
+        assert said.endswith(".")
+        assert "\n" not in said
         if issue.id in blocked:
             assert graph.blockers(issue)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from issues.running import Bd
-from issues.stories import an_issue, lines
 
 from aicp.issues.jsontext import dumps
 from aicp.issues.lines import parse
 from aicp.issues.merge import merge_files
+from issues.running import Bd
+from issues.stories import an_issue, lines
 
 TIMES = st.integers(10, 28).map(lambda day: f"2025-10-{day}T00:00:00.123456789Z")
 SCALARS = {
@@ -64,7 +64,7 @@ def test_no_edit_of_either_side_is_lost(
 
     for key in SCALARS:
         was, mine, other = base.get(key), left.get(key), right.get(key)
-        if mine == was or mine == other:
+        if mine in (was, other):
             assert all(v.get(key) == other for v in shown), key
         elif other == was:
             assert all(v.get(key) == mine for v in shown), key

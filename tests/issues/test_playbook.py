@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from issues.running import Bd
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,7 @@ SETTING = re.compile(r'[A-Z_]+="[^"$`]*"')
 def fenced(text: str) -> list[str]:
     """Shell lines from code blocks: those that call bd, and the variables they use."""
     lines = []
-    for block in re.findall(r"```bash\n(.*?)```", text, re.S):
+    for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL):
         for line in block.split("\n"):
             bare = line.strip().removeprefix("> ").strip()
             if "bd " in bare or SETTING.fullmatch(bare):
@@ -35,7 +36,7 @@ def fenced(text: str) -> list[str]:
 
 def inline(text: str) -> list[str]:
     """Shell lines from `…` in the prose and the tables."""
-    prose = re.sub(r"```.*?```", "", text, flags=re.S)
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     spans = re.findall(r"`([^`\n]+)`", prose)
     return [s for s in spans if s.startswith("bd ") or "=$(bd " in s]
 
@@ -68,8 +69,8 @@ def script(lines: list[str]) -> str:
         "bd init >/dev/null",
     ]
     out += [f'{name}=$(bd create "stand-in {name}" --json | jq -r .id)' for name in names]
-    for line in map(filled, lines):
-        line = line.replace('--db "$AN_PATH"', '--db "$AN_PATH" init')
+    for text in map(filled, lines):
+        line = text.replace('--db "$AN_PATH"', '--db "$AN_PATH" init')
         allowed = " || true" if line.startswith("[[") else ""
         out.append(
             f"{line.partition('   #')[0]}{allowed} || {{ echo FAILED: {shlex.quote(line)} >&2; exit 1; }}"

@@ -16,8 +16,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from issues.running import Bd
-from issues.stories import an_issue, lines
 
 from aicp.issues.book import Book
 from aicp.issues.errors import Conflict, Damaged, IssueError, NotFound, TimedOut
@@ -26,6 +24,8 @@ from aicp.issues.init import init
 from aicp.issues.jsontext import loads
 from aicp.issues.lines import parse
 from aicp.issues.store import Change, Store
+from issues.running import Bd
+from issues.stories import an_issue, lines
 
 
 def a_book(folder: Path, data: bytes = b"") -> Book:
@@ -182,7 +182,7 @@ for n in range(start, 50):
 def test_eight_processes_killed_at_random_lose_no_acknowledged_write(
     tmp_path: Path, bd: Bd
 ) -> None:
-    """8 × 50 mixed writes with kill -9: the file parses, every acknowledged write is there."""
+    """8 times 50 mixed writes with kill -9: the file parses, every acknowledged write is there."""
     import sys
 
     path = str(bd.file)
@@ -248,7 +248,7 @@ def test_eight_processes_killed_at_random_lose_no_acknowledged_write(
 
 
 SRC = str(Path(__file__).resolve().parents[2] / "src")
-CALLS = ("open", "write", "fsync", "fchmod", "replace", "flock", "stat")
+CALLS = ("open", "write", "copy_file_range", "utime", "fsync", "fchmod", "replace", "flock", "stat")
 
 
 def die_at(count: int, act: Callable[[], object]) -> bool:
@@ -470,10 +470,10 @@ def test_a_spoiled_cache_is_never_believed(tmp_path: Path, spoil: str) -> None:
             "empty": b"",
         }[spoil]
     )
-    if spoil == "stale":  # the same size, and the same time as far as anybody can tell
-        info = os.stat(book.store.path)
+    if spoil == "stale":  # the same size in the same file, and the time set back
+        info = Path(book.store.path).stat()
         data = Path(book.store.path).read_bytes().replace(b"Title of x-2", b"Title 0f x-2")
-        with open(book.store.path, "r+b") as file:
+        with Path(book.store.path).open("r+b") as file:
             file.write(data)
         os.utime(book.store.path, ns=(info.st_atime_ns, info.st_mtime_ns))
     titles = [i.title for i in book.snapshot().issues]

@@ -8,11 +8,11 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from issues.running import Bd
-from issues.stories import an_issue, graphs, lines
 
 from aicp.issues import transfer
 from aicp.issues.book import Book
+from issues.running import Bd
+from issues.stories import an_issue, graphs, lines
 
 JSON = st.recursive(
     st.none()

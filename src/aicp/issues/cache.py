@@ -3,8 +3,12 @@
 A file of chunks, each followed by a trailer of fixed size that names the state of `issues.jsonl`
 it leads to. The first chunk holds every issue, each later one what a single write changed, so a
 write appends a few hundred bytes. It is believed only if the last trailer names the present file:
-size, mtime, inode and CRC-32. Inode and mtime cannot be guessed by somebody who commits a crafted
-cache to a repository, so nothing of theirs reaches `marshal`.
+size, mtime, ctime and inode.
+
+Kernels stamp files with the time of their last tick, some milliseconds ago, so two changes within
+one tick could look the same. Our own writes therefore set an mtime of their own to the nanosecond,
+and a file of somebody else that changed just now is not remembered. Inode and times cannot be
+guessed by whoever commits a crafted cache to a repository, so nothing of theirs reaches `marshal`.
 """
 
 from __future__ import annotations
@@ -12,7 +16,6 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from zlib import crc32
 
 from aicp.issues.model import Issue
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 _MAGIC = f"bd1 {sys.implementation.cache_tag}".encode()[:16].ljust(16)
 _TRAILER = len(_MAGIC) + 6 * 8
+_TICK = 50_000_000  # ns; kernels tick every 1 to 10 ms
 _COMPACT = 256  # chunks after which a reader folds them into one
 
 
@@ -30,13 +34,14 @@ class Stamp:
 
     __slots__ = ("key", "plain")
 
-    def __init__(self, info: os.stat_result, checksum: int, *, plain: bool) -> None:
-        self.key = (info.st_size, info.st_mtime_ns, info.st_ino, checksum)
+    def __init__(self, info: os.stat_result, *, plain: bool) -> None:
+        self.key = (info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
         self.plain = plain
 
 
-def checksum(data: bytes) -> int:
-    return crc32(data)
+def settled(info: os.stat_result, now: int) -> bool:
+    """A file that changed longer ago than any clock tick: its next change will show."""
+    return now - max(info.st_mtime_ns, info.st_ctime_ns) > _TICK
 
 
 def last_stamp(path: str) -> tuple[tuple[int, ...], bool] | None:
@@ -72,8 +77,8 @@ def save(path: str, stamp: Stamp, issues: list[Issue], offsets: list[int] | None
         forget(scratch)
 
 
-def append(path: str, before: tuple[int, ...], stamp: Stamp, changed: list[Issue]) -> None:
-    """Add what one write changed, if the cache still leads to the state before it.
+def append(path: str, before: tuple[int, ...], stamp: Stamp, changed: list[Issue]) -> bool:
+    """Add what one write changed; False when the cache did not lead to the state before it.
 
     Looked at and written through one descriptor: a reader may put another cache in place meanwhile,
     and the addition then goes down with the old one. The caller holds the lock.
@@ -82,10 +87,12 @@ def append(path: str, before: tuple[int, ...], stamp: Stamp, changed: list[Issue
     try:
         with open(path, "r+b", 0) as file:
             file.seek(-_TRAILER, os.SEEK_END)
-            if _open_trailer(file.read(_TRAILER))[1] == before:
-                file.write(payload + _trailer(payload, stamp))
+            if _open_trailer(file.read(_TRAILER))[1] != before:
+                return False
+            file.write(payload + _trailer(payload, stamp))
     except (OSError, ValueError):
-        return
+        return False
+    return True
 
 
 def forget(path: str) -> None:

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from aicp.issues.source import Source
+
 MARKERS = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
 _HEAD = b'{"id":"'
 
@@ -138,16 +140,14 @@ def verdict(name: str, data: bytes, problems: list[Problem]) -> IssueError:
     )
 
 
-def seek(data: bytes, issue_id: str) -> tuple[int, int, bool]:
-    """(start, end, found): the line of an issue in a plain file, or where its line belongs."""
+def seek(source: Source, issue_id: str) -> tuple[int, bytes]:
+    """(start, line) of an issue in a plain file; b"" and where it belongs when it is not there."""
     key = issue_id.encode()
-    low, high = 0, len(data)
+    low, high = 0, source.size
     while low < high:
-        middle = (low + high) // 2
-        start = max(data.rfind(b"\n", low, middle) + 1, low)
-        end = data.find(b"\n", middle) + 1
-        here = data[start + len(_HEAD) : data.index(b'"', start + len(_HEAD))]
+        start, line = source.line_at((low + high) // 2)
+        here = line[len(_HEAD) : line.find(b'"', len(_HEAD))]
         if here == key:
-            return start, end, True
-        low, high = (end, high) if here < key else (low, start)
-    return low, low, False
+            return start, line
+        low, high = (start + len(line), high) if here < key else (low, start)
+    return low, b""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aicp.issues.cycles import BINDING, path_between
 from aicp.issues.errors import BadInput, Conflict, NotFound
 from aicp.issues.events import event
 from aicp.issues.jsontext import dumps, loads
@@ -46,7 +45,7 @@ def add(
         raise BadInput(f"{record.id} cannot depend on itself", hint="name two issues")
     if (kind, other.id) in record.issue().edges:
         return Link(record.id, other.id, kind, "present"), Change([], [])
-    if kind in BINDING:
+    if kind in ("blocks", "parent-child"):
         _refuse_ring(snapshot, record.id, other.id)
     edge = edge_text(record.id, other.id, kind, by, at)
     record.set_items("dependencies", [*record.items("dependencies"), edge])
@@ -96,6 +95,8 @@ def _kind(link: dict[str, str]) -> str:
 
 
 def _refuse_ring(snapshot: Snapshot, issue_id: str, target: str) -> None:
+    from aicp.issues.cycles import path_between
+
     way = path_between(snapshot.graph, target, issue_id)
     if not way:
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import accumulate
 
 from aicp.issues.errors import Conflict, NotFound
-from aicp.issues.graph import Graph
 from aicp.issues.lines import seek
 from aicp.issues.model import UNHEARD, Issue
 from aicp.issues.record import Record
@@ -14,7 +13,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from aicp.issues.graph import Graph
+    from aicp.issues.source import Source
+
     Rows = tuple[list[Issue], list[int] | None]
+
+_MANY = 200  # lines to show, from which on reading the whole file is faster
 
 
 class Snapshot:
@@ -24,16 +28,20 @@ class Snapshot:
     costs the same for ten issues and ten thousand.
     """
 
-    __slots__ = ("_graph", "_load", "_offsets", "_rows", "checksum", "data", "plain")
+    __slots__ = ("_graph", "_load", "_offsets", "_rows", "plain", "source")
 
-    def __init__(self, data: bytes, checksum: int, plain: bool, load: Callable[[], Rows]) -> None:
-        self.data = data
-        self.checksum = checksum
+    def __init__(self, source: Source, plain: bool, load: Callable[[], Rows]) -> None:
+        self.source = source
         self.plain = plain
         self._load = load
         self._rows: list[Issue] | None = None
         self._offsets: dict[str, int] | None = None
         self._graph: Graph | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The whole file."""
+        return self.source.data
 
     @property
     def issues(self) -> list[Issue]:
@@ -46,14 +54,15 @@ class Snapshot:
     def graph(self) -> Graph:
         """The engine over these issues."""
         if self._graph is None:
+            from aicp.issues.graph import Graph
+
             self._graph = Graph(self.issues)
         return self._graph
 
     def line(self, issue_id: str) -> bytes | None:
         """The line of an issue as stored, without its newline."""
         if self.plain:
-            start, end, found = seek(self.data, issue_id)
-            return self.data[start : end - 1] if found else None
+            return seek(self.source, issue_id)[1][:-1] or None
         start = self.offsets.get(issue_id)
         if start is None:
             return None
@@ -88,26 +97,33 @@ class Snapshot:
             raise NotFound(f"{issue_id} was deleted", hint=f"bring it back: bd restore {issue_id}")
         return found
 
+    def stored(self, issue: Issue) -> bytes:
+        """The line of an issue whose place is known, without what follows it."""
+        start = self.offsets[issue.id]
+        return self.source.part(start, start + issue.size).rstrip()
+
     def shown(self, issue: Issue, extra: str = "") -> bytes:
         """The issue as JSON for a reader: the stored line, what it leaves out, and `extra`."""
-        start = self.offsets[issue.id]
-        line = self.data[start : start + issue.size].rstrip()
+        line = self.stored(issue)
         return line[:-1] + (issue.tail + extra).encode() + b"}"
 
     def array(self, issues: Iterable[Issue]) -> bytes:
         """Issues as one JSON array, a line each."""
+        issues = list(issues)
+        if len(issues) > _MANY:
+            self.source.data  # noqa: B018 - one read instead of thousands
         body = b",\n".join(self._shown_plainly(issues) if self.plain else map(self.shown, issues))
         return b"[\n" + body + b"\n]\n" if body else b"[]\n"
 
     def _shown_plainly(self, issues: Iterable[Issue]) -> list[bytes]:
         """`shown` for many lines that all end in `}` and one newline."""
-        data, offsets = self.data, self.offsets
+        part, offsets = self.source.part, self.offsets
         ends: dict[str, bytes] = {}
         out = []
         for issue in issues:
             start = offsets[issue[0]]
             end = ends.get(issue[11]) or ends.setdefault(issue[11], issue[11].encode() + b"}")
-            out.append(data[start : start + issue[12] - 2] + end)
+            out.append(part(start, start + issue[12] - 2) + end)
         return out
 
     def _fill(self) -> None:

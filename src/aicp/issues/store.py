@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 
 from aicp.issues import cache
@@ -16,6 +17,7 @@ from aicp.issues.errors import Conflict, Damaged, NotFound, TimedOut
 from aicp.issues.events import Trail
 from aicp.issues.lines import is_plain, parse, seek, verdict
 from aicp.issues.snapshot import Snapshot
+from aicp.issues.source import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
     from aicp.issues.model import Issue
     from aicp.issues.record import Record
 
+    Piece = bytes | tuple[int, int]  # new bytes, or a range of the old file
+
 LOCK_SECONDS = 30.0
+_FEW = 1000  # lines up to which searching for each one's place beats sorting all
 
 
 class Change:
@@ -89,7 +94,7 @@ class Store:
     def replace(self, data: bytes, events: list[dict[str, Any]]) -> None:
         """Put a whole file in place (init, repair, restore); keeps none of the old one."""
         with _Lock(self.folder, self.wait):
-            scratch = self._scratch([data], 0o644)
+            scratch = self._scratch([data], 0o644, None)
             cache.forget(self.cache_path)
             os.replace(scratch, self.path)
             self.trail.append(events)
@@ -97,40 +102,39 @@ class Store:
 
     def _read(self) -> tuple[Snapshot, os.stat_result]:
         try:
-            with open(self.path, "rb", 0) as file:
-                data, info = file.read(), os.fstat(file.fileno())
+            source = Source(self.path)
         except FileNotFoundError:
             raise NotFound(
                 f"{self.path} is missing", hint="bd init brings it back from git or makes a new one"
             ) from None
-        except IsADirectoryError:
-            raise Damaged(f"{self.path} is a folder", hint="move it away and run bd init") from None
-        if not data and self.trail.size():
+        if stat.S_ISDIR(source.info.st_mode):
+            raise Damaged(f"{self.path} is a folder", hint="move it away and run bd init")
+        if not source.size and self.trail.size():
             raise Damaged(
                 f"{self.path} is empty although {os.path.basename(self.trail.path)} has entries",
                 hint="bd doctor --fix brings the issues back from git",
             )
-        return self._verified(data, info), info
+        return self._verified(source), source.info
 
-    def _verified(self, data: bytes, info: os.stat_result) -> Snapshot:
-        checksum = cache.checksum(data)
+    def _verified(self, source: Source) -> Snapshot:
         known = cache.last_stamp(self.cache_path)
         if known is not None:
-            stamp = cache.Stamp(info, checksum, plain=known[1])
+            stamp = cache.Stamp(source.info, plain=known[1])
             if stamp.key == known[0]:
-                return Snapshot(data, checksum, stamp.plain, lambda: self._cached(data, stamp))
-        parsed = parse(data)
+                return Snapshot(source, stamp.plain, lambda: self._cached(source, stamp))
+        parsed = parse(source.data)
         if parsed.problems:
-            raise verdict(self.path, data, parsed.problems)
+            raise verdict(self.path, source.data, parsed.problems)
         offsets = None if parsed.plain else parsed.offsets
-        stamp = cache.Stamp(info, checksum, plain=parsed.plain)
-        cache.save(self.cache_path, stamp, parsed.issues, offsets)
-        return Snapshot(data, checksum, parsed.plain, lambda: (parsed.issues, offsets))
+        if cache.settled(source.info, time.time_ns()):
+            stamp = cache.Stamp(source.info, plain=parsed.plain)
+            cache.save(self.cache_path, stamp, parsed.issues, offsets)
+        return Snapshot(source, parsed.plain, lambda: (parsed.issues, offsets))
 
-    def _cached(self, data: bytes, stamp: cache.Stamp) -> tuple[list[Issue], list[int] | None]:
+    def _cached(self, source: Source, stamp: cache.Stamp) -> tuple[list[Issue], list[int] | None]:
         found = cache.load(self.cache_path, stamp.key)
         if found is None:
-            parsed = parse(data)
+            parsed = parse(source.data)
             return parsed.issues, None if parsed.plain else parsed.offsets
         issues, offsets, many = found
         if many:
@@ -138,10 +142,10 @@ class Store:
         return issues, offsets
 
     def _write(self, before: Snapshot, info: os.stat_result, change: Change) -> bool:
-        few = before.plain and len(change.records) <= 1000
-        plain = few and all(is_plain(r.bytes(), r.id) for r in change.records)
-        pieces = _splice(before.data, change.records) if plain else _rebuild(before, change.records)
-        scratch = self._scratch(pieces, info.st_mode & 0o7777)
+        plain = before.plain and all(is_plain(r.bytes(), r.id) for r in change.records)
+        few = plain and len(change.records) <= _FEW
+        pieces = (_splice if few else _rebuild)(before, change.records)
+        scratch = self._scratch(pieces, info.st_mode & 0o7777, before.source)
         if not _same(self.path, info):
             os.unlink(scratch)
             return False
@@ -152,36 +156,31 @@ class Store:
         if change.trailing:
             self.trail.append(change.events)
         if plain:
-            self._remember(before, info, pieces, change.records)
+            self._remember(before, info, [record.issue() for record in change.records])
         return True
 
-    def _remember(
-        self,
-        before: Snapshot,
-        info: os.stat_result,
-        pieces: list[bytes | memoryview],
-        records: list[Record],
-    ) -> None:
-        old = cache.Stamp(info, before.checksum, plain=True).key
-        checksum = 0
-        for piece in pieces:
-            checksum = cache.crc32(piece, checksum)
-        stamp = cache.Stamp(os.stat(self.path), checksum, plain=True)
-        cache.append(self.cache_path, old, stamp, [record.issue() for record in records])
+    def _remember(self, before: Snapshot, info: os.stat_result, rows: list[Issue]) -> None:
+        old, new = cache.Stamp(info, plain=True), cache.Stamp(os.stat(self.path), plain=True)
+        if not cache.append(self.cache_path, old.key, new, rows):
+            issues = {issue.id: issue for issue in [*before.issues, *rows]}
+            cache.save(self.cache_path, new, [issues[one] for one in sorted(issues)], None)
 
-    def _scratch(self, pieces: list[bytes | memoryview], mode: int) -> str:
+    def _scratch(self, pieces: list[Piece], mode: int, source: Source | None) -> str:
         """The new content, durable, beside the old. The lock makes one name enough for all."""
         path = f"{self.path}.tmp"
         _unlink(path)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            with open(descriptor, "wb", 0) as file:
-                _write_all(file.fileno(), pieces)
-                os.fchmod(descriptor, mode)
-                os.fsync(descriptor)
-        except OSError:
+            _write_all(descriptor, pieces, source)
+            os.fchmod(descriptor, mode)
+            now = time.time_ns()  # an mtime no other change has, see cache.py
+            os.utime(descriptor, ns=(now, now))
+            os.fsync(descriptor)
+        except BaseException:
             _unlink(path)
             raise
+        finally:
+            os.close(descriptor)
         return path
 
 
@@ -220,25 +219,31 @@ class _Lock:
         return True
 
 
-def _splice(data: bytes, records: list[Record]) -> list[bytes | memoryview]:
-    """The file with these lines put in or replaced; everything else is passed on as it is."""
-    view, pieces, at = memoryview(data), [], 0
-    for start, end, _, line in sorted((*seek(data, r.id)[:2], r.id, r.bytes()) for r in records):
-        pieces += [view[at:start], line]
-        at = end
-    return [*pieces, view[at:]]
+def _splice(before: Snapshot, records: list[Record]) -> list[Piece]:
+    """The file with these lines put in or replaced; everything else is copied as it is."""
+    pieces: list[Piece] = []
+    at = 0
+    for record in sorted(records, key=lambda record: record.id):
+        start, line = seek(before.source, record.id)
+        pieces += [(at, start), record.bytes()]
+        at = start + len(line)
+    return [*pieces, (at, before.source.size)]
 
 
-def _rebuild(before: Snapshot, records: list[Record]) -> list[bytes | memoryview]:
+def _rebuild(before: Snapshot, records: list[Record]) -> list[Piece]:
     """Sort a file that is not as we write it; each line keeps its bytes, other lines come last."""
     lines = {issue.id: before.line(issue.id) or b"" for issue in before.issues}
     lines.update((record.id, record.bytes().rstrip(b"\n")) for record in records)
     others = parse(before.data).others if not before.plain else []
-    return [line + b"\n" for line in [*(lines[one] for one in sorted(lines)), *others]]
+    return [b"".join(line + b"\n" for line in [*(lines[one] for one in sorted(lines)), *others])]
 
 
-def _write_all(descriptor: int, pieces: list[bytes | memoryview]) -> None:
+def _write_all(descriptor: int, pieces: list[Piece], source: Source | None) -> None:
     for piece in pieces:
+        if isinstance(piece, tuple):
+            if source is not None:
+                source.copy(*piece, descriptor)
+            continue
         rest = memoryview(piece)
         while rest:
             rest = rest[os.write(descriptor, rest) :]

@@ -147,8 +147,7 @@ def _same_issue(known: Issue, issue: Issue, *, force: bool) -> None:
 
 
 def _line(snapshot: Snapshot, issue: Issue) -> bytes:
-    start = snapshot.offsets[issue.id]
-    return snapshot.data[start : start + issue.size].rstrip()
+    return snapshot.stored(issue)
 
 
 def _compat(record: Record) -> Record:

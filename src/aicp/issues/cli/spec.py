@@ -75,7 +75,7 @@ _PARENT = _text("--parent", to="parent", value="ID", does="only below this issue
 _LIMIT = _number("-n", "--limit", to="limit", value="N", does="at most so many; 0 for all")
 _REASON = _text("-r", "--reason", "-m", "--message", to="reason", value="TEXT", does="why")
 _FIELDS = (
-    _text("-d", "--description", "--body", to="description", value="TEXT", does="details; - for stdin"),
+    _text("-d", "--description", "--body", to="description", value="TEXT", does="more; - is stdin"),
     _text("-a", "--assignee", to="assignee", value="NAME", does='who works on it; "" for nobody'),
     _text("--design", to="design", value="TEXT", does="how it is to be done"),
     _text("--acceptance", "--acceptance-criteria", to="acceptance_criteria", value="TEXT",

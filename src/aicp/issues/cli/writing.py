@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from aicp.issues.cli.context import Context
-from aicp.issues.cli.text import row
 from aicp.issues.errors import BadInput
 from aicp.issues.model import (
     DONE,
@@ -133,17 +132,21 @@ def label_remove(context: Context) -> None:
 
 def _fields(context: Context) -> dict[str, Any]:
     """The text, number and time options that were given."""
-    from aicp.issues.cli.filters import moment
-    from aicp.issues.stamps import to_text
-
     o = context.option
     fields: dict[str, Any] = {n: context.text(o(n)) for n in _TEXTS if o(n) is not None}
     if o("estimated_minutes") is not None:
         fields["estimated_minutes"] = o("estimated_minutes")
     for name in _TIMES:
         if o(name) is not None:
-            fields[name] = to_text(moment(o(name), name)) if o(name) else ""
+            fields[name] = _time(o(name), name)
     return fields
+
+
+def _time(text: str, name: str) -> str:
+    from aicp.issues.cli.filters import moment
+    from aicp.issues.stamps import to_text
+
+    return to_text(moment(text, name)) if text else ""
 
 
 def _kind(context: Context, given: str) -> str:
@@ -153,7 +156,7 @@ def _kind(context: Context, given: str) -> str:
 
 
 def seed_sandbox(context: Context) -> None:
-    """`bd --db PATH create` makes the sandbox it names; the store of a repository needs `bd init`."""
+    """`bd --db PATH create` makes the sandbox it names; a repository needs `bd init`."""
     path = context.path
     if context.option("db") and not os.path.lexists(path):
         from aicp.issues.init import init
@@ -179,6 +182,8 @@ def _complete(value: dict[str, Any]) -> dict[str, Any]:
 def _answer(context: Context, records: list[Record]) -> None:
     if context.json:
         return context.json_value([_complete(record.value()) for record in records])
+    from aicp.issues.cli.text import row
+
     return context.put("\n".join(row(record.issue()) for record in records))
 
 
