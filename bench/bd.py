@@ -193,8 +193,8 @@ def microbeads(folder: Path, graph: list[dict[str, Any]], mb: str) -> Tool:
 
     def another() -> str:
         words = [mb, "--json", "create", "to close"]
-        out = subprocess.run(words, cwd=folder, env=ENV, check=True, capture_output=True, text=True)
-        return json.loads(out.stdout)["id"]
+        made = subprocess.run(words, cwd=folder, env=ENV, check=True, capture_output=True)
+        return json.loads(made.stdout)["id"]
 
     commands = {
         "list": lambda: [mb, "--json", "list"],
@@ -203,6 +203,22 @@ def microbeads(folder: Path, graph: list[dict[str, Any]], mb: str) -> Tool:
         "close": lambda: [mb, "close", next(ids) if graph else another(), "-r", "done"],
     }
     return Tool("microbeads", folder, commands)
+
+
+def as_task(issue: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """The issue as taskwarrior imports it."""
+    closed = issue["status"] == "closed"
+    links = [d["depends_on_id"] for d in issue.get("dependencies", []) if d["type"] == "blocks"]
+    return {
+        "uuid": names[issue["id"]],
+        "description": issue["title"],
+        "tags": issue["labels"],
+        "entry": "20250101T000000Z",
+        "status": "completed" if closed else "pending",
+        "priority": "HMLLL"[issue["priority"]],
+        "depends": [names[one] for one in links],
+        **({"end": "20250102T000000Z"} if closed else {}),
+    }
 
 
 def taskwarrior(folder: Path, graph: list[dict[str, Any]]) -> Tool:
@@ -215,15 +231,7 @@ def taskwarrior(folder: Path, graph: list[dict[str, Any]]) -> Tool:
         "rc.verbose=nothing",
     ]
     names = {issue["id"]: str(uuid.uuid5(uuid.NAMESPACE_OID, issue["id"])) for issue in graph}
-    rows = [
-        {
-            "uuid": names[i["id"]], "description": i["title"], "tags": i["labels"], "entry": "20250101T000000Z",
-            "status": "completed" if i["status"] == "closed" else "pending", "priority": "HMLLL"[i["priority"]],
-            "depends": [names[d["depends_on_id"]] for d in i.get("dependencies", []) if d["type"] == "blocks"],
-            **({"end": "20250102T000000Z"} if i["status"] == "closed" else {}),
-        }
-        for i in graph
-    ]  # fmt: skip
+    rows = [as_task(issue, names) for issue in graph]
     (folder / "in.json").write_text(json.dumps(rows))
     if rows:
         subprocess.run(
@@ -294,10 +302,9 @@ def starting(bd: list[str], repeat: int) -> bool:
             timed([*bd, "ready", "--json"], folder, ready)
     over = ready.median - floor.median
     met = over <= START_MS
-    print(
-        f"start: python -S -E -c pass {floor.median:.1f} ms {floor.rss:.0f} MB, bd ready {ready.median:.1f} ms {ready.rss:.0f} MB, "
-    )
-    print(f"       {over:.1f} ms over it (bar {START_MS} ms: {'met' if met else 'MISSED'})")
+    print(f"start: python -S -E -c pass {floor.median:.1f} ms {floor.rss:.0f} MB,", end=" ")
+    print(f"bd ready {ready.median:.1f} ms {ready.rss:.0f} MB:", end=" ")
+    print(f"{over:.1f} ms over it (bar {START_MS} ms: {'met' if met else 'MISSED'})")
     return met
 
 
@@ -317,9 +324,8 @@ def importing(bd: list[str], graph: list[dict[str, Any]]) -> bool:
             else:
                 samples.rss = weighed(words, folder)
     met = samples.median < IMPORT_S * 1000 or len(graph) < 10_000
-    print(
-        f"import of {len(graph):,}: {samples.median:.0f} ms {samples.rss:.0f} MB (bar {IMPORT_S} s: {'met' if met else 'MISSED'})"
-    )
+    print(f"import of {len(graph):,}: {samples.median:.0f} ms {samples.rss:.0f} MB", end=" ")
+    print(f"(bar {IMPORT_S} s: {'met' if met else 'MISSED'})")
     return met
 
 

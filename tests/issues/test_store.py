@@ -513,6 +513,26 @@ def test_a_lock_that_is_kept_ends_in_a_timeout_and_readers_do_not_wait(tmp_path:
     os.close(descriptor)
 
 
+def test_a_list_under_an_older_name_is_used_and_merged_too(bd: Bd) -> None:
+    bd.file.unlink()
+    older = bd.file.with_name("beads.jsonl")
+    older.write_bytes(lines(an_issue("x-1")))
+    bd("init")
+    assert [i["id"] for i in bd.json("list")] == ["x-1"]
+    assert ".beads/beads.jsonl merge=beads" in (bd.folder / ".gitattributes").read_text()
+    bd("close", "x-1")
+    assert not bd.file.exists()
+
+
+def test_a_deeply_nested_value_is_shown_and_kept(bd: Bd) -> None:
+    bd.file.write_bytes(
+        lines(an_issue("x-1"))[:-2] + b',"metadata":' + b"[" * 400 + b"]" * 400 + b"}\n"
+    )
+    assert bd.json("show", "x-1")[0]["metadata"] == bd.json("list")[0]["metadata"]
+    bd("close", "x-1")
+    assert b"[" * 400 in bd.file.read_bytes()
+
+
 def test_init_is_safe_to_repeat_and_never_takes_issues_away(tmp_path: Path) -> None:
     path = tmp_path / ".beads/issues.jsonl"
     first = init(str(path), by="ann", at=1)

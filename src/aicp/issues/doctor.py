@@ -8,7 +8,7 @@ from aicp.issues import cache, config, git
 from aicp.issues.cycles import cycles
 from aicp.issues.errors import IssueError, NotFound
 from aicp.issues.events import event
-from aicp.issues.init import ATTRIBUTES, ignore, join_git
+from aicp.issues.init import attributes, ignore, join_git
 from aicp.issues.model import DONE, EDGES, KINDS, STATUSES
 from aicp.issues.rescue import invariant_broken, rescue
 from aicp.issues.stamps import to_text
@@ -54,7 +54,7 @@ def repair(store: Store, *, by: str, at: int, bd: str = "bd") -> list[Finding]:
     fixed += _mend_closing(store, by=by, at=at)
     if os.path.basename(store.folder) == ".beads":
         fixed += [Finding("surroundings", "fixed", x) for x in ignore(store.folder)]
-        fixed += [Finding("surroundings", "fixed", x) for x in join_git(store.folder, bd)]
+        fixed += [Finding("surroundings", "fixed", x) for x in join_git(store, bd)]
     return fixed + examine(store)
 
 
@@ -119,7 +119,7 @@ def _surroundings(store: Store) -> Finding:
         return Finding("merging", "ok", "nothing to set up outside a repository's .beads/")
     try:
         with open(os.path.join(top, ".gitattributes"), encoding="utf-8") as file:
-            named = all(f"{name} {how}" in file.read() for name, how in ATTRIBUTES[:1])
+            named = attributes(store)[0] in file.read()
     except FileNotFoundError:
         named = False
     if named and git.get_config(top, "merge.beads.driver"):

@@ -13,10 +13,6 @@ from aicp.issues.store import Store
 
 DRIVER = "bd merge %A %O %A %B"
 IGNORED = ("*.db", "*.db-*", "*.lock", "*.sock", "*.cache", "*.tmp")
-ATTRIBUTES = (
-    (".beads/issues.jsonl", "merge=beads"),
-    (".beads/events.jsonl", "merge=union"),
-)
 
 
 class Outcome:
@@ -58,24 +54,28 @@ def init(
     snapshot = store.snapshot()
     done = _settings(folder, prefix, ids, common_prefix(snapshot, default_prefix(path)))
     if os.path.basename(folder) == ".beads":
-        done += ignore(folder) + join_git(folder, bd)
+        done += ignore(folder) + join_git(store, bd)
     return Outcome(path, source, len(snapshot.issues), done)
 
 
-def join_git(folder: str, bd: str) -> list[str]:
+def join_git(store: Store, bd: str) -> list[str]:
     """Register the merge driver and name it in .gitattributes; what is there stays."""
-    top = git.root(folder)
-    if top is None or os.path.realpath(os.path.dirname(folder)) != top:
+    top = git.root(store.folder)
+    if top is None or os.path.realpath(os.path.dirname(store.folder)) != top:
         return []
-    done = _add_lines(
-        os.path.join(top, ".gitattributes"), [f"{name} {how}" for name, how in ATTRIBUTES]
-    )
+    done = _add_lines(os.path.join(top, ".gitattributes"), attributes(store))
     wanted = DRIVER.replace("bd", bd, 1)
     if git.get_config(top, "merge.beads.driver") != wanted:
         git.set_config(top, "merge.beads.name", "bd: field by field, nothing dropped")
         if git.set_config(top, "merge.beads.driver", wanted):
             done.append("registered the git merge driver")
     return done
+
+
+def attributes(store: Store) -> list[str]:
+    """What .gitattributes has to say of the two files that are merged."""
+    trail = os.path.basename(store.trail.path)
+    return [f".beads/{store.name} merge=beads", f".beads/{trail} merge=union"]
 
 
 def ignore(folder: str) -> list[str]:

@@ -42,7 +42,7 @@ def home(start: str) -> str:
     while not os.path.lexists(os.path.join(at, ".git")):
         above = os.path.dirname(at)
         if above == at:
-            return os.path.join(os.path.abspath(start), FOLDER, FILE)
+            return in_folder(os.path.join(os.path.abspath(start), FOLDER))
         at = above
     return in_folder(os.path.join(at, FOLDER))
 

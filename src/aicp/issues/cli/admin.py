@@ -41,6 +41,8 @@ def init(context: Context) -> None:
     )
     if context.json:
         return context.json_value(outcome.as_dict())
+    if context.option("quiet"):
+        return None
     words = {"new": "made", "kept": "kept", "git": "brought back from git:"}[outcome.source]
     done = "".join(f"\n    {step}" for step in outcome.done)
     return context.put(f"{words} {path}, {outcome.issues} issues{done}")

@@ -40,6 +40,8 @@ def run(argv: list[str]) -> int:
         return 0
     except KeyboardInterrupt:
         return _complain("interrupted; nothing was half-written", "", 130, None)
+    except RecursionError:
+        return _complain("an issue is nested too deeply to be shown", "look into .beads/", 1, None)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         text = f"{error.strerror or error}{where}; nothing was written"
