@@ -24,10 +24,14 @@ from flight import Flight, settings_for
 
 PRELOAD = [
     "killer",
+    "pytest",
     "aicp.missions.jobs",
     "aicp.brain.agents",
-    "google.adk.runners",
     "google.adk.agents",
+    "google.adk.apps.app",
+    "google.adk.plugins.base_plugin",
+    "google.adk.runners",
+    "google.adk.tools.function_tool",
 ]
 
 
