@@ -8,6 +8,7 @@ AicpError             1   500   anything without a better name
 ├─ GateBlocked        5   409   a gate is shut: approval, acknowledgement, coverage, state
 ├─ Conflict           6   409   somebody or something changed it first
 ├─ UpstreamDown       7   502   a thing outside did not answer
+│  └─ DatabaseDown    7   503   our own database is away
 ├─ TimedOut           8   504   it took too long
 └─ SafeguardViolation 9   422   a safeguard says no
 """
@@ -89,6 +90,12 @@ class Conflict(AicpError):
 
 class UpstreamDown(AicpError):
     code, status, exit_code = "upstream_down", 502, 7
+
+
+class DatabaseDown(UpstreamDown):
+    """The database is away: nothing was decided, and the same request may be made again."""
+
+    code, status = "database_down", 503
 
 
 class TimedOut(AicpError):

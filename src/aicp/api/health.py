@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from aicp import __version__
-from aicp.web import AppDep
 from aicp.errors import AicpError
 from aicp.schema.apply import schema_sha256
+from aicp.web import AppDep
 
 router = APIRouter(tags=["health"])
 

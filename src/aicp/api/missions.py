@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from aicp.web import ActorDep, AppDep
 from aicp.missions import approve, control, define, plan, prepare, reflect, store, undo, view
 from aicp.missions.sources import Sources
+from aicp.web import ActorDep, AppDep
 
 router = APIRouter(prefix="/api/missions", tags=["missions"])
 

@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from aicp.web import ActorDep, AppDep
 from aicp.errors import Forbidden
 from aicp.people import sessions, tenants
+from aicp.web import ActorDep, AppDep
 
 router = APIRouter(prefix="/api", tags=["people"])
 

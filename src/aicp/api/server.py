@@ -9,9 +9,9 @@ from fastapi import APIRouter, FastAPI
 
 from aicp import __version__
 from aicp.api import health, missions, people, stream
-from aicp.web import install_errors
 from aicp.app import App
 from aicp.kernel.live import Live
+from aicp.web import install_errors
 
 
 def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:

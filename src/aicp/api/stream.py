@@ -10,11 +10,11 @@ import orjson
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 
-from aicp.web import ActorDep, AppDep
 from aicp.app import App
 from aicp.kernel.db import Actor
 from aicp.kernel.live import Live
 from aicp.missions import store, view
+from aicp.web import ActorDep, AppDep
 
 router = APIRouter(tags=["stream"])
 HEARTBEAT_SECONDS = 4.0

@@ -51,9 +51,11 @@ class Supervisor:
     """
 
     settings: Settings
+    extra: dict[str, list[str]] = field(default_factory=dict)  # name -> python module and arguments
     say: Callable[[str], None] = lambda _line: None
     children: list[Child] = field(default_factory=list)
     url: str = ""
+    ready: bool = False
     _lock: IO[str] | None = None
     _stopping: bool = False
 
@@ -74,10 +76,14 @@ class Supervisor:
         env = os.environ | {"AICP_DATA_DIR": str(data), "AICP_PORT": str(port), **self._overrides()}
         names = ["server", *(f"worker-{n}" for n in range(1, self.settings.integer("workers") + 1))]
         modules = {"server": "aicp.serve"}
+        extra = [
+            Child(name, [sys.executable, "-m", *words], dict(env))
+            for name, words in self.extra.items()
+        ]
         self.children = [
             Child(name, [sys.executable, "-m", modules.get(name, "aicp.worker.main")], dict(env))
             for name in names
-        ]
+        ] + extra
         for child in self.children:
             self._spawn(child)
         self._remember()
@@ -116,6 +122,11 @@ class Supervisor:
         with suppress(FileNotFoundError):
             (self.settings.data_dir / "run.json").unlink()
 
+    def declare_ready(self) -> None:
+        """Tell whoever waits in run.json that people may come in."""
+        self.ready = True
+        self._remember()
+
     def _overrides(self) -> dict[str, str]:
         return {
             "AICP_HOLD_SECONDS": self.settings.hold_seconds,
@@ -139,7 +150,7 @@ class Supervisor:
         with log.open("ab") as sink:
             child.process = subprocess.Popen(
                 child.words, env=child.env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
-                start_new_session=True, preexec_fn=_die_with_parent,
+                start_new_session=True, preexec_fn=_die_with_parent,  # noqa: PLW1509
             )  # fmt: skip
         child.started = time.monotonic()
 
@@ -155,7 +166,7 @@ class Supervisor:
 
     def _remember(self) -> None:
         state = {
-            "pid": os.getpid(), "url": self.url,
+            "pid": os.getpid(), "url": self.url, "ready": self.ready,
             "children": {c.name: c.process.pid for c in self.children if c.process},
         }  # fmt: skip
         part = self.settings.data_dir / "run.json.part"

@@ -18,12 +18,19 @@ from aicp import client
 from aicp.errors import TimedOut, UpstreamDown
 from aicp.settings import Settings, from_env
 
+HOME_PEOPLE = (("owner@home.example", getpass.getuser(), ("operator", "admin", "oncall")),)
+SANDBOX_PEOPLE = (
+    ("riley@home.example", "Riley Chen", ("operator", "admin", "oncall")),
+    ("gabriela@home.example", "Gabriela Ortiz", ("governance",)),
+)
+
 
 @click.command()
 @click.option("--detach", is_flag=True, help="Return when it is healthy, and leave it running.")
 @click.option("--port", help="Port to bind to; a busy one moves to the next free one.")
 @click.option("--workers", help="Worker processes.")
-def up(detach: bool, port: str | None, workers: str | None) -> None:
+@click.option("--sandbox", type=int, hidden=True, help="With the demo's people and mail server.")
+def up(detach: bool, port: str | None, workers: str | None, sandbox: int | None) -> None:
     """Start database, server and workers, and keep them alive until Ctrl-C.
 
     \b
@@ -35,9 +42,10 @@ def up(detach: bool, port: str | None, workers: str | None) -> None:
     given = {"port": port, "workers": workers}
     settings = replace(from_env(), **{k: v for k, v in given.items() if v})
     if detach:
-        _detach(settings, port, workers)
+        start_detached(settings, [f"--{k}={v}" for k, v in given.items() if v])
+        click.echo(f"aicp is up at {client.running(settings.data_dir)['url']}   stop: aicp down")
         return
-    run(settings)
+    run(settings, sandbox=sandbox)
 
 
 @click.command()
@@ -52,17 +60,19 @@ def down() -> None:
     click.echo("stopped" if stop(data) else "nothing was running")
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, *, sandbox: int | None = None) -> None:
     """Supervise in the foreground."""
     from aicp.cli.supervise import Supervisor
 
     stopping: list[int] = []
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, _frame: stopping.append(number))
-    supervisor = Supervisor(settings, say=lambda line: click.echo(f"aicp: {line}", err=True))
+    extra = {"smtp": _sandbox_smtp(settings, sandbox)} if sandbox else {}
+    supervisor = Supervisor(settings, extra, say=lambda line: click.echo(f"aicp: {line}", err=True))
     try:
         url = supervisor.start()
-        first_run(settings)
+        first_run(settings, SANDBOX_PEOPLE if sandbox else HOME_PEOPLE)
+        supervisor.declare_ready()
         click.echo(f"aicp is up at {url}   data: {settings.data_dir}   stop: Ctrl-C")
         click.echo("  sign in:       aicp login")
         click.echo('  first mission: aicp mission new "…" --data accounts.csv --smtp host:port')
@@ -83,15 +93,25 @@ def stop(data: Path) -> bool:
     with suppress(ProcessLookupError):
         os.kill(state["pid"], signal.SIGTERM)
     deadline = time.monotonic() + 40
-    while client.running(data):
+    while _alive(state["pid"]):
         if time.monotonic() > deadline:
             raise TimedOut(f"process {state['pid']} does not end", hint=f"kill -9 {state['pid']}")
         time.sleep(0.1)
     return True
 
 
-def first_run(settings: Settings) -> None:
-    """An empty system gets a tenant and its first person, whose token stays on this machine."""
+def _alive(pid: int) -> bool:
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # our own child would stay visible as a zombie
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def first_run(settings: Settings, people: tuple[tuple[str, str, tuple[str, ...]], ...]) -> None:
+    """An empty system gets a tenant and its first people, whose tokens stay on this machine."""
     from aicp.app import build
     from aicp.people import sessions, tenants
 
@@ -102,38 +122,42 @@ def first_run(settings: Settings) -> None:
         at = app.clock()
         with app.db.service() as conn:
             tenant = tenants.ensure_tenant(conn, "home", "Home", at=at)
-            people = tenants.people_of(conn, tenant)
-            owner = people[0] if people else tenants.add_person(
-                conn, tenant, email="owner@home.example", name=getpass.getuser(),
-                roles=("operator", "admin", "oncall"), at=at,
-            )  # fmt: skip
-            token = sessions.issue(conn, owner, "token", at=at)
+            known = {person.email: person for person in tenants.people_of(conn, tenant)}
+            first = [
+                known.get(email)
+                or tenants.add_person(conn, tenant, email=email, name=name, roles=roles, at=at)
+                for email, name, roles in people
+            ]
+            tokens = [(p.email, sessions.issue(conn, p, "token", at=at)) for p in first]
     finally:
         app.close()
-    client.keep_token(settings.data_dir, owner.email, token)
+    for email, token in tokens:
+        client.keep_token(settings.data_dir, email, token)
 
 
-def _detach(settings: Settings, port: str | None, workers: str | None) -> None:
+def _sandbox_smtp(settings: Settings, port: int) -> list[str]:
+    inbox = settings.data_dir / "sandbox" / "inbox"
+    return ["aicp.toolkits.sandbox.smtp", f"--maildir={inbox}", f"--port={port}"]
+
+
+def start_detached(settings: Settings, options: list[str]) -> None:
+    """Start `aicp up` in the background and wait until it is up; one that runs is left alone."""
     data = settings.data_dir
-    if state := client.running(data):
-        click.echo(f"aicp is already up at {state['url']}")
+    if client.running(data):
         return
     (data / "logs").mkdir(parents=True, exist_ok=True)
-    words = [sys.executable, "-m", "aicp.cli.main", "up"]
-    words += ["--port", port] if port else []
-    words += ["--workers", workers] if workers else []
-    with (data / "logs" / "up.log").open("ab") as sink:
+    words = [sys.executable, "-m", "aicp.cli.main", f"--data-dir={data}", "up", *options]
+    with (data / "logs" / "up.log").open("wb") as sink:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
         )
     wait_until_up(data, process)
-    click.echo(f"aicp is up at {client.running(data)['url']}   stop: aicp down")
 
 
 def wait_until_up(data: Path, process: subprocess.Popen[bytes]) -> None:
     """Wait until a supervisor just started has its first person; say its last words if it ends."""
     deadline = time.monotonic() + 90
-    while not (client.running(data) and client.tokens(data)):
+    while not client.running(data).get("ready"):
         if process.poll() is not None:
             log = (data / "logs" / "up.log").read_text(errors="replace").strip().splitlines()
             raise UpstreamDown(

@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from aicp.errors import UpstreamDown
+from aicp.errors import DatabaseDown
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -72,7 +72,7 @@ class Database:
         """One transaction as this person: row security lets through their tenant only (TR-22).
 
         Raises:
-            UpstreamDown: the database does not answer.
+            DatabaseDown: the database does not answer.
         """
         with self._open("authenticated", actor.claims) as conn:
             yield conn
@@ -93,12 +93,12 @@ class Database:
                 )
                 yield conn
         except PoolTimeout:
-            raise UpstreamDown(
+            raise DatabaseDown(
                 "the database gave no connection within 10 seconds",
                 hint="run `aicp doctor`; the system resumes by itself once the database is back",
             ) from None
         except psycopg.OperationalError as error:
-            raise UpstreamDown(
+            raise DatabaseDown(
                 f"the database connection broke ({type(error).__name__})",
                 hint="run `aicp doctor`; the system resumes by itself once the database is back",
             ) from error
@@ -115,7 +115,7 @@ class Database:
                 self.url, autocommit=True, connect_timeout=5, application_name="aicp:lease"
             )
         except psycopg.OperationalError as error:
-            raise UpstreamDown("the database does not answer", hint="run `aicp doctor`") from error
+            raise DatabaseDown("the database does not answer", hint="run `aicp doctor`") from error
         with conn:
             row = conn.execute(
                 "select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)

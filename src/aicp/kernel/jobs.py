@@ -69,7 +69,7 @@ def work(
     app = queue_app(url)
     for name, handler in tasks.items():
         retry = procrastinate.RetryStrategy(max_attempts=20, linear_wait=1)
-        app.task(handler, name=name, retry=retry)
+        app.task(name=name, retry=retry)(handler)
     asyncio.run(_work(app, concurrency, heartbeat_seconds, stalled_seconds))
 
 

@@ -18,6 +18,29 @@ from aicp.trust.approvals import complete
 MAY_STOP = {"governance", "oncall", "admin", "engineering_lead", "security_lead"}
 
 
+def run_now(conn: Connection, actor: Actor, services: Services, mission_id: str) -> dict[str, Any]:
+    """Start an approved mission that is not running. It starts by itself; this says why it does not.
+
+    Raises:
+        GateBlocked: it is not approved, or there is nothing to start.
+    """
+    mission = _mine(conn, actor, mission_id)
+    if mission.current_stage == "Execute" and mission.run_state in ("idle", "running"):
+        flow.enqueue_stage(conn, mission, "Execute", at=services.clock())
+        return {"run_state": mission.run_state, "at_step": mission.cursor_seq}
+    row = store.approval(conn, mission.id)
+    if row is None or row.status == "requested":
+        still = complete(store.as_request(row, store.decisions(conn, row.id))) if row else None
+        raise GateBlocked(
+            f"the mission is not approved: {still.why if still else 'no play is chosen yet'}",
+            hint=f"see `aicp mission show {mission.id}`",
+            code=still.rule if still else "not-open",
+        ).on(mission.id, "approval:missing")
+    raise GateBlocked(
+        f"nothing to start: the mission is in {mission.current_stage}, its run {mission.run_state}"
+    )
+
+
 def pause(
     conn: Connection, actor: Actor, services: Services, mission_id: str, reason: str
 ) -> dict[str, Any]:

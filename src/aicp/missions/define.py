@@ -89,7 +89,7 @@ def run(services: Services, mission: Mission) -> None:
         mission = store.get(conn, mission.id, lock=True)
         if mission.current_stage != "Define":
             return
-        save(conn, actor, mission, brief, frozenset(), at=services.clock())
+        save(conn, mission, brief, frozenset(), at=services.clock())
         record(
             conn, actor, "brief_generated",
             {"chip_count": len(brief.chips), "confidence_scores": [c.confidence for c in brief.chips],
@@ -138,13 +138,7 @@ def _describe(row: store.ConnectionRow, services: Services) -> tuple[Resource | 
 
 
 def save(
-    conn: Connection,
-    actor: Actor,
-    mission: Mission,
-    brief: Brief,
-    accepted: frozenset[str],
-    *,
-    at: datetime,
+    conn: Connection, mission: Mission, brief: Brief, accepted: frozenset[str], *, at: datetime
 ) -> None:
     """Keep a brief and say what is still missing; any earlier acknowledgement is void (TR-7)."""
     store.save_brief(conn, mission.id, brief, accepted, at=at)
@@ -183,7 +177,7 @@ def edit(
     if mission.current_stage != "Define":
         flow.go_back(conn, actor, mission, "Define", reason="the brief was changed", at=at)
         mission = store.get(conn, mission.id)
-    save(conn, actor, mission, changed, accepted, at=at)
+    save(conn, mission, changed, accepted, at=at)
     record(
         conn, actor, "brief_item_modified",
         {"chip_type": chip_id.rstrip("-0123456789"), "edit_type": "accepted" if text is None else "reworded"},

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from aicp.errors import AicpError, GateBlocked, SafeguardViolation, UpstreamDown
+from aicp.errors import AicpError, DatabaseDown, GateBlocked, SafeguardViolation, UpstreamDown
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.jobs import enqueue
 from aicp.missions import flow, store
@@ -17,8 +18,17 @@ from aicp.missions.store import ApprovalRow, Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust import journal
-from aicp.trust.calls import CallDenied, OutcomeUnknown, RateReached, Run, reconcile
-from aicp.trust.plan import Plan
+from aicp.trust.calls import (
+    CallDenied,
+    OutcomeUnknown,
+    RateReached,
+    Run,
+    governed_call,
+    note,
+    reconcile,
+)
+from aicp.trust.gate import Asked, resolve
+from aicp.trust.plan import Plan, Step
 
 ATTEMPTS = 5  # of a step that failed without an effect (TR-13)
 
@@ -31,7 +41,9 @@ def run(services: Services, mission: Mission) -> None:
         return
     try:
         _settle_open_intents(begun)
-        _walk(services, begun)
+        _walk(begun, services.executor_model)
+    except DatabaseDown:
+        raise
     except RateReached as wait:
         _again(services, begun, wait.retry_at)
     except UpstreamDown as error:
@@ -143,26 +155,54 @@ def _settle_open_intents(run_: Run) -> None:
         reconcile(run_, entry)
 
 
-def _walk(services: Services, run_: Run) -> None:
-    """Let the executor agent make the calls; after a denial, the plan itself is the caller."""
-    from aicp.brain.agents import run_executor
-    from aicp.brain.models.cursor import CursorModel
+def _walk(run_: Run, model: Any) -> None:
+    """Let the executor agent make the calls; after a denial the plan itself is the caller.
 
-    while True:
-        remaining = _remaining(run_)
-        if not remaining:
-            return
-        before = remaining[0].seq
+    The agent's model is assumed hostile: it chooses nothing, and what it gets wrong is a finding.
+    """
+    from aicp.brain.agents import run_executor
+
+    while remaining := _remaining(run_):
         try:
-            run_executor(remaining, run=run_, model=CursorModel(remaining))
-        except CallDenied as denied:
-            if denied.reason_code == "run-state":
+            run_executor(remaining, call=_caller(run_), before_tool=_watcher(run_), model=model)
+        except CallDenied:
+            raise
+        except GateBlocked:
+            if model is None:
                 raise
-        left = _remaining(run_)
-        if left and left[0].seq == before:
-            raise GateBlocked(
-                f"step {before} was not carried out: the executor made no allowed call"
-            )
+            model = None
+
+
+def _caller(run_: Run) -> Callable[[Step], dict[str, Any]]:
+    def call(step: Step) -> dict[str, Any]:
+        args, why = resolve(step, _outputs(run_, step))
+        if why:
+            raise GateBlocked(why, code="reference")
+        governed_call(run_, Asked(step.tool, step.account, args))
+        return {"state": "done"}
+
+    return call
+
+
+def _watcher(run_: Run) -> Callable[[str, dict[str, Any], Step | None], str | None]:
+    """Records every call that is not the approved one; the agent's own cursor refuses it as well."""
+
+    def watch(tool: str, args: dict[str, Any], step: Step | None) -> str | None:
+        if step is not None and tool == step.tool_name and args == step.args:
+            return None
+        wanted = f"step {step.seq} is {step.tool_name}" if step else "every approved step is done"
+        why = f"the executor asked for {tool}, which is not the approved call: {wanted}"
+        note(run_, "exact-call", why, {"tool": tool, "step": step.seq if step else None})
+        return why
+
+    return watch
+
+
+def _outputs(run_: Run, step: Step) -> dict[int, dict[str, Any]]:
+    if not step.refs:
+        return {}
+    with run_.db.transaction(run_.actor) as conn:
+        return journal.outputs(conn, run_.mission_id)
 
 
 def _remaining(run_: Run) -> list[Any]:

@@ -55,9 +55,10 @@ def enter(
         GateBlocked: the gate is shut.
     """
     to = following(mission.current_stage)
-    if to is None or (why := may_move(mission.current_stage, to, shut)):
+    why = may_move(mission.current_stage, to, shut) if to else "it is the last stage"
+    if to is None or why:
         raise GateBlocked(
-            f"{mission.current_stage} is not finished: {why if to else 'it is the last stage'}",
+            f"{mission.current_stage} is not finished: {why}",
             facts={"reasons": list(shut)},
         ).on(mission.id, "stage-gate")
     store.mark_stage(conn, mission.id, mission.current_stage, "completed", at=at, output=output)

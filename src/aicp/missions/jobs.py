@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from aicp.errors import AicpError, Conflict, UpstreamDown
+from aicp.errors import AicpError, Conflict, DatabaseDown
 from aicp.kernel.db import Actor
 from aicp.missions import define, execute, flow, plan, prepare, reflect, release, store, undo
 from aicp.missions.lifecycle import Stage
@@ -63,13 +63,11 @@ def _stage(services: Services, mission: Mission, stage: Stage) -> None:
         return
     try:
         STAGE_JOBS[stage](services, mission)
-    except UpstreamDown as error:
-        if error.reason_code == UpstreamDown.code and "database" in error.message:
-            raise
-        _block(services, mission, error)
+    except DatabaseDown:
+        raise
     except AicpError as error:
         _block(services, mission, error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  a stage that fails must say so on its mission
         log.exception(
             "stage job failed", mission_id=mission.id, correlation_id=mission.correlation_id
         )

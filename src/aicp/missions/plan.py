@@ -6,21 +6,21 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
-from aicp.brain.brief import Brief
+from aicp.brain.planner import bound_safeguards
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
 from aicp.missions import flow, store
 from aicp.missions.lifecycle import Facts, reasons
-from aicp.missions.prepare import addresses_in, open_providers
+from aicp.missions.prepare import open_providers
 from aicp.missions.services import Services
-from aicp.missions.store import Inspection, Mission
+from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.model import Call, ToolSpec, UndoStatus
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust.approvals import REQUIRED
 from aicp.trust.gate import resolve
-from aicp.trust.plan import Plan, Play, Safeguard
+from aicp.trust.plan import Plan, Play
 
 
 def run(services: Services, mission: Mission) -> None:
@@ -172,27 +172,9 @@ def _bind(conn: Connection, mission: Mission, play: Play, scopes: tuple[str, ...
     return Plan(
         mission_id=mission.id,
         play=play,
-        safeguards=_safeguards(brief, found) if brief else (),
+        safeguards=bound_safeguards(brief, {i.read_id: i.result for i in found}) if brief else (),
         scopes=scopes,
         data_versions={inspection.account: inspection.data_version for inspection in found},
-    )
-
-
-def _safeguards(brief: Brief, found: list[Inspection]) -> tuple[Safeguard, ...]:
-    """The acknowledged safeguards, exclusion lists filled in with the rows they name today."""
-    excluded = {
-        i.read_id: i.result.get("rows", []) for i in found if i.read_id.startswith("excluded:")
-    }
-    return tuple(
-        guard.model_copy(
-            update={
-                "params": guard.params
-                | {"keys": [r["key"] for r in rows], "addresses": addresses_in(rows)}
-            }
-        )
-        if (rows := excluded.get(f"excluded:{guard.id}")) is not None
-        else guard
-        for guard in brief.safeguards
     )
 
 

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from aicp.brain.brief import Brief, Coverage, ReadRequest
+from aicp.brain.brief import Coverage, ReadRequest
 from aicp.errors import BadInput, Forbidden, GateBlocked, UpstreamDown
 from aicp.kernel.db import Actor, Connection
 from aicp.missions import flow, store
@@ -41,9 +41,7 @@ def run(services: Services, mission: Mission) -> None:
         answers[request.id] = (request, result, versions[request.account])
         return result
 
-    reads = run_inspector(brief, resources, read=read, model=services.model)
-    for request in excluded_rows(brief):
-        read(request)
+    reads = run_inspector(brief, resources, read=read, model=services.model, now=services.clock())
     covered = coverage(brief, resources, reads)
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)
@@ -52,7 +50,7 @@ def run(services: Services, mission: Mission) -> None:
         at = services.clock()
         store.replace_inspections(conn, actor, mission.id, list(answers.values()), at=at)
         _grant(conn, actor, mission, resources, providers, at=at)
-        _report(conn, actor, mission, resources, list(answers.values()), covered, at=at)
+        _report(conn, actor, mission, list(answers.values()), covered, at=at)
         _open_gate(conn, actor, mission, covered, at=at)
 
 
@@ -68,22 +66,6 @@ def open_providers(services: Services, mission: Mission, actor: Actor) -> dict[s
         return {row.account: open_provider(row.opened_with(services.work_dir)) for row in rows}
     except ProviderError as error:
         raise UpstreamDown(error.message, hint=error.hint) from error
-
-
-def excluded_rows(brief: Brief) -> list[ReadRequest]:
-    """A read for each exclusion list, so that the run can refuse its rows by key and by address."""
-    audience = brief.audience
-    if audience is None:
-        return []
-    return [
-        ReadRequest(
-            id=f"excluded:{guard.id}", toolkit="table", account=audience.account, tool="table.select",
-            args={"where": [{"column": guard.params["column"], "op": "in", "value": guard.params["values"]}]},
-            purpose=f"who must be left out ({guard.text})",
-        )
-        for guard in brief.safeguards
-        if guard.kind == "exclusion" and guard.params.get("column") and guard.params.get("values")
-    ]  # fmt: skip
 
 
 def addresses_in(rows: list[dict[str, Any]]) -> list[str]:
@@ -158,7 +140,7 @@ def _grant(
 
 
 def _report(
-    conn: Connection, actor: Actor, mission: Mission, resources: list[Resource],
+    conn: Connection, actor: Actor, mission: Mission,
     answers: list[tuple[ReadRequest, dict[str, Any], str]], covered: Coverage, *, at: datetime,
 ) -> None:  # fmt: skip
     for request, result, _version in answers:

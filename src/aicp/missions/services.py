@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aicp.evidence.stores.base import EvidenceStore
 from aicp.kernel.clock import Clock
@@ -17,7 +18,8 @@ class Services:
     evidence: EvidenceStore
     work_dir: Path  # locks and holds of the local toolkits
     roots: tuple[Path, ...]  # folders that missions may use
-    model: str = ""  # ADK model string; "" is the rules planner
+    model: str | None = None  # ADK model string; None is the rules planner
     hold_seconds: int = 900
     approval_hours: int = 24
     worker: str = "worker"
+    executor_model: Any = None  # drives the approved calls; None is the plan itself

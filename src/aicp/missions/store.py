@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -153,7 +153,7 @@ def change(conn: Connection, mission_id: str, at: datetime, **columns: Any) -> N
         conn.execute(_CHANGES[name], (value, at, mission_id))
 
 
-_CHANGES = {
+_CHANGES: dict[str, LiteralString] = {
     "status": "update missions set status = %s, updated_at = %s where id = %s",
     "current_stage": "update missions set current_stage = %s, updated_at = %s where id = %s",
     "readiness": "update missions set readiness = %s, updated_at = %s where id = %s",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from procrastinate.schema import SchemaManager
@@ -13,7 +14,7 @@ from psycopg import sql
 from aicp.errors import Conflict, UpstreamDown
 
 LOGIN = "aicp_app"
-ROLES = {
+ROLES: dict[str, LiteralString] = {
     "anon": "nologin noinherit",
     "authenticated": "nologin noinherit",
     "service_role": "nologin noinherit bypassrls",

@@ -59,7 +59,9 @@ class Refusal:
     why: str
 
 
-def capacity_for(request: Request, decider: Decider, digest: str, now: datetime) -> str | Refusal:
+def capacity_for(  # noqa: PLR0911  one return for each rule, in the order they are told
+    request: Request, decider: Decider, digest: str, now: datetime
+) -> str | Refusal:
     """In which capacity this person's approval counts, or why it does not."""
     if request.consumed:
         return Refusal("used-once", "this approval was already used; it cannot be replayed")

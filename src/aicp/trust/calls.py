@@ -133,7 +133,10 @@ def reconcile(run: Run, entry: journal.Entry) -> bool:
     """
     step = run.plan.play.steps[entry.seq - 1]
     provider = run.providers[entry.account]
-    found = provider.reconcile(entry.call, entry.image)
+    try:
+        found = provider.reconcile(entry.call, entry.image)
+    except ProviderError as error:
+        raise UpstreamDown(error.message, hint=error.hint) from error
     with run.db.transaction(run.actor) as conn:
         record(
             conn, run.actor, "error_recovery_triggered",
@@ -188,7 +191,7 @@ def _before(run: Run, step: Step, provider: Provider, call: Call) -> BeforeImage
         raise UpstreamDown(error.message, hint=error.hint, code="before_image") from error
     if step.expect_version and before.version != step.expect_version:
         why = f"{step.subject or 'the row'} was changed by somebody else after the plan was made"
-        _note(run, "stale-data", why, {"step": step.seq})
+        note(run, "stale-data", why, {"step": step.seq})
         raise GateBlocked(
             why, hint="plan again: the new values need a new approval", code="stale_data"
         )
@@ -266,11 +269,13 @@ def _recipients_before(plan: Plan, step: Step) -> frozenset[str]:
 def _deny_unless(run: Run, asked: Asked, verdict: Verdict) -> None:
     if verdict.allowed:
         return
-    _note(run, verdict.rule, verdict.why, {"tool": _name(asked), "account": asked.account})
+    if verdict.rule != "run-state":  # pausing is no surprise
+        note(run, verdict.rule, verdict.why, {"tool": _name(asked), "account": asked.account})
     raise CallDenied(verdict.why, code=verdict.rule, facts={"rule": verdict.rule})
 
 
-def _note(run: Run, rule: str, why: str, facts: dict[str, Any]) -> None:
+def note(run: Run, rule: str, why: str, facts: dict[str, Any]) -> None:
+    """Record a finding and its alert, in a transaction of its own."""
     with run.db.transaction(run.actor) as conn:
         journal.find(
             conn, run.actor, run.mission_id, rule=rule, message=why, facts=facts, at=run.clock()
@@ -279,7 +284,7 @@ def _note(run: Run, rule: str, why: str, facts: dict[str, Any]) -> None:
 
 
 def _alert(run: Run, step: Step, safeguard: str, why: str) -> None:
-    _note(run, f"safeguard:{safeguard}", why, {"step": step.seq})
+    note(run, f"safeguard:{safeguard}", why, {"step": step.seq})
 
 
 def _raise_alert(conn: Connection, run: Run, rule: str) -> None:
@@ -315,7 +320,7 @@ def _settle(
         latency = int((now - started).total_seconds() * 1000)
         _events(conn, run, step, latency, reconciled=reconciled)
     if post:
-        _note(run, "read-back", "; ".join(post), {"step": step.seq})
+        note(run, "read-back", "; ".join(post), {"step": step.seq})
         raise SafeguardViolation(
             f"step {step.seq} did not change the world as planned: {'; '.join(post)}",
             hint="the run is paused; look, then resume or undo",

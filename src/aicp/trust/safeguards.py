@@ -88,7 +88,7 @@ def _window(guard: Safeguard, step: Step, _args: dict[str, Any], context: Contex
     return f"{moment.isoformat(timespec='minutes')} is outside the send window ({guard.text})"
 
 
-def _exclusion(guard: Safeguard, step: Step, args: dict[str, Any], context: Context) -> str:
+def _exclusion(guard: Safeguard, _step: Step, args: dict[str, Any], context: Context) -> str:
     addresses = {a.casefold() for a in guard.params.get("addresses", ())}
     if context.recipient and context.recipient.casefold() in addresses:
         return f"the recipient is on the exclusion list ({guard.text})"
@@ -97,7 +97,7 @@ def _exclusion(guard: Safeguard, step: Step, args: dict[str, Any], context: Cont
     return ""
 
 
-def _tone(guard: Safeguard, step: Step, args: dict[str, Any], context: Context) -> str:
+def _tone(guard: Safeguard, _step: Step, args: dict[str, Any], context: Context) -> str:
     text = " ".join((str(args.get("subject", "")), str(args.get("body", "")), context.body))
     for word in guard.params.get("forbid", ()):
         if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE):

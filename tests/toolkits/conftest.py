@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from toolkits.worlds import Outside, World, smtp_server, world
+
+from aicp.kernel import postgres
+
+
+@pytest.fixture(scope="session")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    folder = tmp_path_factory.mktemp("outside")
+    cluster = postgres.start(folder / "data")
+    try:
+        with smtp_server(folder / "inbox") as where:
+            yield Outside(where, folder / "inbox", cluster.owner_url)
+    finally:
+        postgres.stop(folder / "data")
+
+
+@pytest.fixture
+def a_world(request: pytest.FixtureRequest, tmp_path: Path, outside: Outside) -> World:
+    return world(request.param, tmp_path, outside)

@@ -1,0 +1,137 @@
+"""kill -9 at every boundary between the provider and the world: exactly one effect (TR-13, I-8)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from toolkits.worlds import KINDS, Outside, World, apply, world
+
+from aicp.toolkits.model import Call, Found, UndoStatus
+
+pytestmark = pytest.mark.chaos
+
+# The C functions and driver methods through which anything outside is changed or locked.
+BOUNDARIES = frozenset(
+    "open write fsync replace unlink flock close mkdir fchmod execute commit sendall connect".split()
+)
+
+
+def killed_at(number: int, act: Callable[[], object]) -> bool:
+    """Run `act` in a process of its own that is SIGKILLed at its n-th boundary; False: it ended.
+
+    The boundaries are seen by the interpreter's profile hook, before and after each such call:
+    the product has no hook of its own.
+    """
+    child = os.fork()
+    if child == 0:
+        left = number
+
+        def watch(frame, event, function) -> None:
+            nonlocal left
+            name = frame.f_code.co_name if event in ("call", "return") else function.__name__
+            if name in BOUNDARIES:
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            sys.setprofile(watch)
+            act()
+            sys.setprofile(None)
+        except BaseException:  # noqa: BLE001, nothing of the child may reach the parent's pytest
+            os._exit(1)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the call failed in the child"
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.parametrize("a_world", KINDS, indirect=True)
+def test_a_call_killed_anywhere_has_exactly_one_effect_after_reading_back(a_world: World) -> None:
+    for call in a_world.writes:
+        provider = a_world.open()
+        start, before = provider.state_hash(), provider.before(call)
+        outcome = provider.execute(call, before)
+        wanted = provider.state_hash()
+        assert provider.undo(call, before, outcome).status is UndoStatus.RESTORED
+        found, number = set(), 1
+        while killed_at(number, lambda: a_world.open().execute(call, before)):
+            found.add(_finish(a_world, call, before, start, wanted))
+            number += 1
+        assert number > 5, "there were boundaries to be killed at"
+        assert found == {Found.DONE, Found.NOT_DONE}, f"{call.tool}: killed before and after the effect"
+        assert a_world.open().state_hash() == wanted
+
+
+def _finish(a_world: World, call: Call, before, start: str, wanted: str) -> Found:
+    """What the next process does with an intent without a result; then everything is taken back."""
+    provider = a_world.open()
+    assert provider.state_hash() in {start, wanted}, "a half-written state"
+    found = provider.reconcile(call, before)
+    outcome = found.outcome if found.found is Found.DONE else provider.execute(call, before)
+    assert provider.state_hash() == wanted
+    assert provider.verify(call, before, outcome) == ()
+    assert provider.undo(call, before, outcome).status is UndoStatus.RESTORED
+    assert provider.state_hash() == start
+    return found.found
+
+
+@pytest.mark.parametrize("a_world", KINDS, indirect=True)
+def test_an_undo_killed_anywhere_is_finished_by_the_next(a_world: World) -> None:
+    for call in a_world.writes:
+        provider = a_world.open()
+        start, before = provider.state_hash(), provider.before(call)
+        number, again = 1, True
+        while again:
+            outcome = provider.execute(call, before)
+            again = killed_at(number, lambda o=outcome: a_world.open().undo(call, before, o))
+            result = a_world.open().undo(call, before, outcome)
+            assert result.status in {UndoStatus.RESTORED, UndoStatus.ALREADY}
+            assert provider.state_hash() == start
+            number += 1
+        assert number > 5
+        apply(provider, call)
+
+
+def test_a_release_killed_anywhere_sends_exactly_one_mail(tmp_path: Path, outside: Outside) -> None:
+    number, again = 1, True
+    while again:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        mail = world("mail", folder, outside)
+        apply(mail.open(), mail.writes[0])
+        call, _, outcome = apply(mail.open(), mail.writes[1])
+        again = killed_at(number, lambda c=call, o=outcome, m=mail: m.open().release(c, o))
+        found = mail.open().reconcile_release(call, outcome)
+        assert found.found in {Found.DONE, Found.NOT_DONE}
+        if found.found is Found.NOT_DONE:
+            mail.open().release(call, outcome)
+        assert mail.open().release(call, outcome).data["sent"]
+        assert arrived(outside.inbox, outcome.data["message_id"]) == 1
+        number += 1
+    assert number > 20
+
+
+def test_a_send_killed_anywhere_sends_exactly_one_mail(tmp_path: Path, outside: Outside) -> None:
+    mail = world("mail", tmp_path, outside)
+    letter = {"to": "kim@acme.example", "subject": "Now", "body": "x"}
+    number, again = 1, True
+    while again:
+        call = Call("mail.send", letter, f"{tmp_path} {number}")
+        before = mail.open().before(call)
+        again = killed_at(number, lambda c=call, b=before: mail.open().execute(c, b))
+        found = mail.open().reconcile(call, before)
+        outcome = found.outcome or mail.open().execute(call, before)
+        assert mail.open().verify(call, before, outcome) == ()
+        assert arrived(outside.inbox, outcome.data["message_id"]) == 1
+        number += 1
+    assert number > 20
+
+
+def arrived(inbox: Path, message_id: str) -> int:
+    return sum(message_id.encode() in path.read_bytes() for path in (inbox / "new").iterdir())
