@@ -57,6 +57,13 @@ def index(
     )  # fmt: skip
 
 
+@router.get("/search")
+def search(app: AppDep, viewer: ViewerDep, id: str = "") -> Response:  # noqa: A002 - the field's name
+    """Jump to a mission by its id or the beginning of it."""
+    with app.transaction(viewer.actor) as conn:
+        return RedirectResponse(f"/missions/{store.get(conn, id.strip()).id}", 303)
+
+
 @router.get("/missions/{mission_id}")
 def show(
     request: Request, mission_id: str, app: AppDep, viewer: ViewerDep, verify: bool = False

@@ -168,6 +168,11 @@ def cells(row: Any) -> dict[str, Any]:
     return row if isinstance(row, dict) else {"value": row}
 
 
+def one(items: Iterable[Any]) -> Any:
+    """The first, or None."""
+    return next(iter(items), None)
+
+
 def columns(rows: list[Any]) -> list[str]:
     """Every column of some rows, in the order they appear."""
     return list(dict.fromkeys(name for row in rows for name in cells(row)))
@@ -201,7 +206,7 @@ def _join(pieces: list[dict[str, Any]]) -> dict[str, Any]:
 FILTERS: dict[str, Callable[..., Any]] = {
     "state": state, "plain": plain, "utc": utc, "iso": iso, "relative": relative, "pretty": pretty,
     "brief_value": brief_value, "size": size, "short": short, "listed": listed, "cells": cells,
-    "in_groups": in_groups, "tally": tally, "columns": columns,
+    "in_groups": in_groups, "tally": tally, "columns": columns, "one": one,
 }  # fmt: skip
 TABLES: dict[str, Any] = {
     "STAGES": STAGES, "COVERAGE_GATE": COVERAGE_GATE, "TIERS": TIERS, "RISKS": RISKS, "RISK": RISK,
