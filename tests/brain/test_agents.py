@@ -7,8 +7,6 @@ import subprocess
 import sys
 
 import pytest
-from brain.tables import CALENDAR, CRM, MAIL, NOW
-from brain.world import TOOLS, account_row, reads_of
 from google.adk.models.base_llm import BaseLlm
 from google.adk.models.llm_response import LlmResponse
 from google.genai import types
@@ -20,6 +18,8 @@ from aicp.brain.needs import needs
 from aicp.brain.planner import propose
 from aicp.brain.wire import brief_out
 from aicp.errors import BadInput, GateBlocked
+from brain.tables import CALENDAR, CRM, MAIL, NOW
+from brain.world import TOOLS, account_row, reads_of
 
 ALL = [CRM, MAIL, CALENDAR]
 INTENT = "Win back our 20 best purple manufacturing accounts, skip the do-not-contact list, send only Tue 9-17 UTC"

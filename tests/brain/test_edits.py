@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from brain.tables import CRM, NOW
 
 from aicp.brain.intake import LEAVE_OUT, accept, answer, revise, understand
 from aicp.errors import BadInput
+from brain.tables import CRM, NOW
 
 INTENT = "Win back our 10 best retail accounts, skip the do-not-contact list, send only Tue 9-17 UTC"
 

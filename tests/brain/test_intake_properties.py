@@ -6,19 +6,14 @@ import re
 from dataclasses import replace
 
 import pytest
-from brain.tables import CALENDAR, CLUB, CRM, INVOICES, MAIL, NOW
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aicp.brain.intake import understand
 from aicp.errors import BadInput
+from brain.tables import CALENDAR, CLUB, CRM, INVOICES, MAIL, NOW
 
-WORDS = (
-    "win back 20 best manufacturing accounts over $50k ARR quiet in Q2 warm no promotion send only Tue – Thu 9 - 17 "
-    "recipient time skip the do-not-contact list , ; . not never except Germany or Austria between 10 and 50 employees "
-    'by Friday at most 5 mails per hour reply rate 3 % 1/6/2026 since March unpaid overdue 25:00 9pm noon reassign to '
-    'Lee Dana merge duplicates normalise phone " ² ٣ İ top first 0 2026-02-30 q9'
-).split()
+WORDS = ["win", "back", "20", "best", "manufacturing", "accounts", "over", "$50k", "ARR", "quiet", "in", "Q2", "warm", "no", "promotion", "send", "only", "Tue", "–", "Thu", "9", "-", "17", "recipient", "time", "skip", "the", "do-not-contact", "list", ",", ";", ".", "not", "never", "except", "Germany", "or", "Austria", "between", "10", "and", "50", "employees", "by", "Friday", "at", "most", "5", "mails", "per", "hour", "reply", "rate", "3", "%", "1/6/2026", "since", "March", "unpaid", "overdue", "25:00", "9pm", "noon", "reassign", "to", "Lee", "Dana", "merge", "duplicates", "normalise", "phone", '"', "²", "٣", "İ", "top", "first", "0", "2026-02-30", "q9"]
 NOISE = st.text(max_size=2000)
 SENTENCES = st.lists(st.one_of(st.sampled_from(WORDS), st.integers(0, 10**19).map(str)), max_size=40).map(" ".join)
 RESOURCES = st.sampled_from([[CRM], [INVOICES], [CLUB], [CRM, INVOICES, MAIL, CALENDAR], []])

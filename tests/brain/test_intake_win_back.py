@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from brain.tables import CRM, NOW
-
 from aicp.brain.brief import Condition
 from aicp.brain.intake import understand
+from brain.tables import CRM, NOW
 
 SENTENCE = (
     "Win back our 20 best manufacturing accounts (over $50k ARR) that went quiet in Q2; warm advisory e-mails, "

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from brain.tables import CLUB, CRM, INVOICES, NOW
 
 from aicp.brain.intake import understand
+from brain.tables import CLUB, CRM, INVOICES, NOW
 
 # (table, intent, where, exclude)
 ROWS = [

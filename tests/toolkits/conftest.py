@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from toolkits.worlds import Outside, World, smtp_server, world
 
 from aicp.kernel import postgres
+from toolkits.worlds import Outside, World, smtp_server, world
 
 
 @pytest.fixture(scope="session")

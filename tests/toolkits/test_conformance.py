@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from toolkits.worlds import KINDS, TABLES, Outside, World, apply, world
 
 from aicp.toolkits.model import Call, Found, UndoStatus, UndoTier
 from aicp.toolkits.providers.base import Provider, ProviderError
+from toolkits.worlds import KINDS, TABLES, Outside, World, apply, world
 
 every_world = pytest.mark.parametrize("a_world", KINDS, indirect=True)
 every_table = pytest.mark.parametrize("a_world", TABLES, indirect=True)

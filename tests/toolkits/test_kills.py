@@ -9,15 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from toolkits.worlds import KINDS, Outside, World, apply, world
 
 from aicp.toolkits.model import Call, Found, UndoStatus
+from toolkits.worlds import KINDS, Outside, World, apply, world
 
 pytestmark = pytest.mark.chaos
 
 # The C functions and driver methods through which anything outside is changed or locked.
 BOUNDARIES = frozenset(
-    "open write fsync replace unlink flock close mkdir fchmod execute commit sendall connect".split()
+    ["open", "write", "fsync", "replace", "unlink", "flock", "close", "mkdir", "fchmod", "execute", "commit", "sendall", "connect"]
 )
 
 

@@ -36,7 +36,7 @@ ATTEMPTS = 5  # of a step that failed without an effect (TR-13)
 def run(services: Services, mission: Mission) -> None:
     """The job of the stage: begin or go on, until all steps are done, a person is needed, or it is paused."""
     actor = mission.agent("executor")
-    begun = _begin(services, mission, actor)
+    begun = begin(services, mission, actor)
     if begun is None:
         return
     try:
@@ -65,7 +65,7 @@ def runner(
     )  # fmt: skip
 
 
-def _begin(services: Services, mission: Mission, actor: Actor) -> Run | None:
+def begin(services: Services, mission: Mission, actor: Actor) -> Run | None:
     """Take the approval into use (once), or pick up a run that was interrupted."""
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)
@@ -164,7 +164,7 @@ def _walk(run_: Run, model: Any) -> None:
 
     while remaining := _remaining(run_):
         try:
-            run_executor(remaining, call=_caller(run_), before_tool=_watcher(run_), model=model)
+            run_executor(remaining, call=caller(run_), before_tool=_watcher(run_), model=model)
         except CallDenied:
             raise
         except GateBlocked:
@@ -173,7 +173,9 @@ def _walk(run_: Run, model: Any) -> None:
             model = None
 
 
-def _caller(run_: Run) -> Callable[[Step], dict[str, Any]]:
+def caller(run_: Run) -> Callable[[Step], dict[str, Any]]:
+    """Makes one step's governed call, references filled in."""
+
     def call(step: Step) -> dict[str, Any]:
         args, why = resolve(step, _outputs(run_, step))
         if why:
