@@ -1,7 +1,7 @@
 """Stylesheets, scripts and pictures of the console, under addresses that carry their content's hash.
 
-Our own files live in static/; htmx comes out of its installed package. A changed file has a changed
-address, so browsers may keep what they have for a year.
+Our own files live in static/; htmx comes out of its installed package. Any change changes the addresses,
+so browsers may keep what they have for a year.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 @cache
-def hashes() -> dict[str, str]:
-    """Every asset by path with the first 12 digits of its SHA-256."""
-    return {path: sha256(file.read_bytes()).hexdigest()[:12] for path, file in _all().items()}
+def version() -> str:
+    """12 digits over every asset: one for all, so that scripts find each other by relative names."""
+    whole = sha256()
+    for path, file in sorted(_all().items()):
+        whole.update(path.encode() + b"\0" + file.read_bytes() + b"\0")
+    return whole.hexdigest()[:12]
 
 
 def url(path: str) -> str:
@@ -34,12 +37,14 @@ def url(path: str) -> str:
     Raises:
         KeyError: there is no such file; a template names one that does not exist.
     """
-    return f"/static/{hashes()[path]}/{path}"
+    if path not in _all():
+        raise KeyError(path)
+    return f"/static/{version()}/{path}"
 
 
 @router.get("/static/{digest}/{path:path}")
 def asset(digest: str, path: str) -> Response:
-    if hashes().get(path) != digest:
+    if digest != version() or path not in _all():
         raise NotFound(f"there is no file {path} of that version", hint="reload the page")
     kind = guess_type(path)[0] or "application/octet-stream"
     headers = {
