@@ -65,7 +65,6 @@ def database_url(cluster: Cluster) -> str:
     return cluster.url(cluster.clone())
 
 
-
 @pytest.fixture
 def flight(tmp_path: Path, cluster: Cluster, database_url: str) -> Iterator[Flight]:
     """A tenant of its own in a sandbox of its own, on a clock that stands still."""

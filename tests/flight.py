@@ -6,6 +6,8 @@ workers are tested in chaos/ and e2e/.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -76,6 +78,26 @@ class Flight:
             "calendar": str(self.sandbox / "calendar.ics"),
         }
         return Sources(**(full | given))
+
+    def edit_cell(self, where: str, column: str, value: str) -> bytes:
+        """Somebody else edits one cell of the row whose line holds `where`; returns their line."""
+        path = self.sandbox / "accounts.csv"
+        lines = path.read_bytes().splitlines(keepends=True)
+        at = next(n for n, line in enumerate(lines) if where.encode() in line)
+        header = next(csv.reader([lines[0].decode()]))
+        cells = next(csv.reader([lines[at].decode()]))
+        cells[header.index(column)] = value
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerow(cells)
+        lines[at] = out.getvalue().encode()
+        path.write_bytes(b"".join(lines))
+        return lines[at]
+
+    def restart_smtp(self) -> None:
+        """The mail server comes back on its old port."""
+        inbox = Mailbox(str(self.sandbox / "inbox"))
+        self.smtp = Controller(inbox, hostname="127.0.0.1", port=self.smtp.port)
+        self.smtp.start()
 
     # What people do ------------------------------------------------------------------------
 
@@ -186,9 +208,10 @@ class Flight:
             psycopg.connect(self.url, autocommit=True, options="-c search_path=queue")
         ) as conn:
             return conn.execute(
-                "select id, task_name, args from queue.procrastinate_jobs"
-                " where args ->> 'tenant_id' = %s and status = 'todo'"
-                " and (scheduled_at is null or scheduled_at <= %s) order by priority desc, id limit 1",
+                "update queue.procrastinate_jobs set status = 'doing' where id = (select id"
+                " from queue.procrastinate_jobs where args ->> 'tenant_id' = %s and status = 'todo'"
+                " and (scheduled_at is null or scheduled_at <= %s) order by priority desc, id limit 1)"
+                " returning id, task_name, args",
                 (self._tenant, self.clock()),
             ).fetchone()  # type: ignore[return-value]
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from aicp import errors
 from aicp.errors import AicpError, NotFound, SignInNeeded, UpstreamDown
+
+if TYPE_CHECKING:
+    import httpx  # imported where it is used: help and usage errors start without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Client:
     """JSON in, JSON out; every failure is one of our errors."""
 
     def __init__(self, place: Place, *, timeout: float = 30.0) -> None:
+        import httpx
+
         self.place = place
         self.http = httpx.Client(
             base_url=place.url,
@@ -98,8 +102,25 @@ class Client:
     def put(self, path: str, body: dict[str, Any]) -> Any:
         return self._ask("PUT", path, json=body)
 
+    def health(self) -> dict[str, Any]:
+        """What the server says about itself, also when it is not well (503)."""
+        answer = self._send("GET", "/health")
+        with suppress(ValueError):
+            return answer.json()
+        return {"status": "down", "database": f"the server answered {answer.status_code}"}
+
     def stream(self, path: str, *, after: int = 0) -> Iterator[dict[str, Any]]:
         """Events as they happen; ends only when the connection does."""
+        return (event for event in self.pulse(path, after=after) if event is not None)
+
+    def pulse(self, path: str, *, after: int = 0) -> Generator[dict[str, Any] | None, None, None]:
+        """Events as they happen, and None for each heartbeat of a quiet stream.
+
+        Raises:
+            UpstreamDown: the connection broke; go on from the last id seen.
+        """
+        import httpx
+
         try:
             with self.http.stream(
                 "GET", path, params={"after": after}, timeout=httpx.Timeout(10.0, read=15.0)
@@ -110,20 +131,27 @@ class Client:
                 for line in answer.iter_lines():
                     if line.startswith("data: "):
                         yield json.loads(line[6:])
+                    elif line.startswith(":"):
+                        yield None
         except httpx.HTTPError as error:
             raise UpstreamDown(f"the event stream broke ({type(error).__name__})") from error
 
     def _ask(self, method: str, path: str, **kwargs: Any) -> Any:
+        answer = self._send(method, path, **kwargs)
+        if answer.status_code >= 400:
+            raise _error(answer)
+        return answer.json()
+
+    def _send(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        import httpx
+
         try:
-            answer = self.http.request(method, path, **kwargs)
+            return self.http.request(method, path, **kwargs)
         except httpx.HTTPError as error:
             raise UpstreamDown(
                 f"the server at {self.place.url} does not answer ({type(error).__name__})",
                 hint="see `aicp doctor`, or start it with `aicp up`",
             ) from error
-        if answer.status_code >= 400:
-            raise _error(answer)
-        return answer.json()
 
 
 def _error(answer: httpx.Response) -> AicpError:

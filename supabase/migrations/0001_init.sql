@@ -188,6 +188,7 @@ create index plans_tenant on public.plans (tenant_id, mission_id);
 
 create table public.approvals (
     id text primary key,
+    number bigint generated always as identity,  -- the order they were made in
     tenant_id uuid not null,
     mission_id text not null,
     digest text not null,
@@ -294,6 +295,7 @@ create index holds_tenant on public.holds (tenant_id, mission_id);
 
 create table public.undo_runs (
     id text primary key,
+    number bigint generated always as identity,
     tenant_id uuid not null,
     mission_id text not null,
     reason text not null,
@@ -354,6 +356,7 @@ create table public.bundles (
     manifest_sha256 text not null check (length(manifest_sha256) = 64),
     tenant_id uuid not null,
     mission_id text not null,
+    number bigint generated always as identity,
     occasion text not null check (occasion in ('execution', 'release', 'undo')),
     artifact_count int not null,
     created_at timestamptz not null,

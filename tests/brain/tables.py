@@ -58,5 +58,9 @@ CLUB = table(
     Column("mobile", "phone"),
     Column("active", "bool"),
 )  # fmt: skip
-MAIL = Resource("mail", "smtp 127.0.0.1:2525", "Mail", "m1", ("mail.draft", "mail.schedule", "mail.send"))
-CALENDAR = Resource("calendar", "team.ics", "Calendar", "c1", ("calendar.free", "calendar.add", "calendar.cancel"))
+MAIL = Resource(
+    "mail", "smtp 127.0.0.1:2525", "Mail", "m1", ("mail.draft", "mail.schedule", "mail.send")
+)
+CALENDAR = Resource(
+    "calendar", "team.ics", "Calendar", "c1", ("calendar.free", "calendar.add", "calendar.cancel")
+)

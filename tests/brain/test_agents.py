@@ -10,6 +10,7 @@ import pytest
 from google.adk.models.base_llm import BaseLlm
 from google.adk.models.llm_response import LlmResponse
 from google.genai import types
+from pydantic import Field
 
 from aicp.brain.agents import run_evidence, run_executor, run_inspector, run_intake, run_planner
 from aicp.brain.intake import understand
@@ -29,8 +30,8 @@ class Scripted(BaseLlm):
     """Answers from a list: texts, or (tool, args) calls, or lists of calls at once; then ends."""
 
     model: str = "scripted"
-    script: list = []
-    asked: list = []
+    script: list = Field(default_factory=list)
+    asked: list = Field(default_factory=list)
 
     @property
     def capabilities(self):
@@ -71,7 +72,11 @@ def test_the_pure_brain_does_not_load_adk():
 
 
 def test_settings_pick_the_model():
-    assert [pick(), pick(google_api_key="k"), pick(google_api_key="k", model="m")] == ["rules", GEMINI, "m"]
+    assert [pick(), pick(google_api_key="k"), pick(google_api_key="k", model="m")] == [
+        "rules",
+        GEMINI,
+        "m",
+    ]
 
 
 def test_the_rules_agent_gives_what_the_rules_give(own):
@@ -89,7 +94,7 @@ def test_every_rules_response_carries_its_usage(own):
     request = LlmRequest(contents=[types.Content(role="user", parts=[types.Part(text=text)])])
 
     async def first():
-        return [r async for r in RulesModel().generate_content_async(request)][0]
+        return await anext(RulesModel().generate_content_async(request))
 
     assert asyncio.run(first()).usage_metadata.total_token_count > 0
 
@@ -106,7 +111,9 @@ def test_a_grounded_model_may_add_what_its_words_bear_out(own):
     def add(data, by_kind):
         chip = by_kind["audience"]
         chip["spans"].append({"start": start, "end": start + 6, "text": "purple"})
-        chip["audience"]["where"].append({"column": "owner", "op": "eq", "value_json": '"Lee Wong"'})
+        chip["audience"]["where"].append(
+            {"column": "owner", "op": "eq", "value_json": '"Lee Wong"'}
+        )
 
     brief = run_intake(INTENT, ALL, now=NOW, model=scripted(wire(own, add)))
     assert brief.brain == "scripted"
@@ -128,19 +135,27 @@ def drop_limit(data, by_kind):
 
 
 def unknown_column(data, by_kind):
-    by_kind["audience"]["audience"]["where"].append({"column": "password", "op": "filled", "value_json": "null"})
+    by_kind["audience"]["audience"]["where"].append(
+        {"column": "password", "op": "filled", "value_json": "null"}
+    )
 
 
 def unknown_value(data, by_kind):
-    by_kind["audience"]["audience"]["where"].append({"column": "country", "op": "eq", "value_json": '"Atlantis"'})
+    by_kind["audience"]["audience"]["where"].append(
+        {"column": "country", "op": "eq", "value_json": '"Atlantis"'}
+    )
 
 
 def wrong_type(data, by_kind):
-    by_kind["audience"]["audience"]["where"].append({"column": "arr_usd", "op": "gt", "value_json": '"1; drop"'})
+    by_kind["audience"]["audience"]["where"].append(
+        {"column": "arr_usd", "op": "gt", "value_json": '"1; drop"'}
+    )
 
 
 def own_number(data, by_kind):
-    by_kind["audience"]["audience"]["where"].append({"column": "employees", "op": "gt", "value_json": "77"})
+    by_kind["audience"]["audience"]["where"].append(
+        {"column": "employees", "op": "gt", "value_json": "77"}
+    )
 
 
 def false_quote(data, by_kind):
@@ -167,7 +182,17 @@ def test_an_ungrounded_answer_falls_back_to_the_rules_and_says_so(own, change):
     assert brief.brain.startswith("rules (scripted was refused: ")
 
 
-@pytest.mark.parametrize("answer", ["", "certainly! here is", "[]", '{"chips": [{"id": 3}]}', '{"chips": "x"}', RuntimeError("503")])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "certainly! here is",
+        "[]",
+        '{"chips": [{"id": 3}]}',
+        '{"chips": "x"}',
+        RuntimeError("503"),
+    ],
+)
 def test_a_broken_answer_falls_back_to_the_rules(own, answer):
     brief = run_intake(INTENT, ALL, now=NOW, model=scripted(answer))
     assert brief.chips == own.chips
@@ -204,7 +229,13 @@ def test_every_wanted_read_is_made_once_whatever_the_model_does(own, script):
 
 def test_the_inspector_shows_the_model_counts_and_no_cells(own):
     model = scripted(("table_select", {"request": "rows"}))
-    run_inspector(own, ALL, read=lambda r: {"rows": [account_row(1)], "matched": 1, "excluded": 0}, model=model, now=NOW)
+    run_inspector(
+        own,
+        ALL,
+        read=lambda r: {"rows": [account_row(1)], "matched": 1, "excluded": 0},
+        model=model,
+        now=NOW,
+    )
     assert "kim1@firm1.example" not in str(model.asked)
 
 
@@ -217,7 +248,9 @@ def test_a_failing_read_reaches_the_caller(own):
 
 
 def test_a_model_may_reorder_plays_but_not_invent_them(own):
-    order = json.dumps({"plays": [{"id": i, "why": "", "params_json": "{}"} for i in ("evil", "win-back-drafts")]})
+    order = json.dumps(
+        {"plays": [{"id": i, "why": "", "params_json": "{}"} for i in ("evil", "win-back-drafts")]}
+    )
     reads = reads_of(account_row(1))
     plain = run_planner(own, ALL, reads, tools=TOOLS, now=NOW, precedents={})
     other = run_planner(own, ALL, reads, tools=TOOLS, now=NOW, precedents={}, model=scripted(order))
@@ -226,7 +259,10 @@ def test_a_model_may_reorder_plays_but_not_invent_them(own):
     assert [p.id for p in other] == ["win-back-drafts", *(i for i in ids if i != "win-back-drafts")]
     assert "by scripted" in other[0].rationale
     assert {p.id: p.steps for p in other} == {p.id: p.steps for p in plain}
-    assert run_planner(own, ALL, reads, tools=TOOLS, now=NOW, precedents={}, model=scripted("no")) == plain
+    assert (
+        run_planner(own, ALL, reads, tools=TOOLS, now=NOW, precedents={}, model=scripted("no"))
+        == plain
+    )
 
 
 def test_evidence_with_a_made_up_number_is_replaced():
@@ -244,6 +280,16 @@ def test_the_rules_executor_makes_every_call_in_order(steps):
     done = []
     run_executor(steps, call=lambda s: (done.append(s.seq), {"ok": True})[1])
     assert done == [s.seq for s in steps]
+
+
+def test_long_plans_are_walked_in_batches_without_a_gap():
+    brief = understand("Win back retail accounts", ALL, now=NOW)
+    rows = reads_of(*(account_row(n) for n in range(1, 21)))
+    many = propose(brief, ALL, rows, tools=TOOLS, now=NOW, precedents={})[0].steps
+    done = []
+    run_executor(many, call=lambda s: (done.append(s.seq), {})[1])
+    assert len(many) == 80
+    assert done == [s.seq for s in many]
 
 
 def reordered(calls):
@@ -289,11 +335,28 @@ def gives_up(calls):
     return [calls[0], "I am done"]
 
 
-@pytest.mark.parametrize("hostile", [reordered, replayed, changed, extended, smuggled, invented, unapproved_tool, at_once, gives_up])
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        reordered,
+        replayed,
+        changed,
+        extended,
+        smuggled,
+        invented,
+        unapproved_tool,
+        at_once,
+        gives_up,
+    ],
+)
 def test_a_hostile_model_gets_nothing_done_beyond_the_approved_order(steps, hostile):
     done = []
     with pytest.raises(GateBlocked):
-        run_executor(steps, call=lambda s: (done.append(s.seq), {})[1], model=scripted(*hostile(calls_of(steps))))
+        run_executor(
+            steps,
+            call=lambda s: (done.append(s.seq), {})[1],
+            model=scripted(*hostile(calls_of(steps))),
+        )
     assert done == list(range(1, len(done) + 1))
     assert len(done) <= (2 if hostile is at_once else 1)
 
@@ -323,7 +386,12 @@ def test_the_gate_hears_of_wrong_calls_too(steps):
     seen = []
     model = scripted(*changed(calls_of(steps)))
     with pytest.raises(GateBlocked):
-        run_executor(steps, call=lambda s: {}, model=model, before_tool=lambda t, a, s: seen.append((t, a["to"])))
+        run_executor(
+            steps,
+            call=lambda s: {},
+            model=model,
+            before_tool=lambda t, a, s: seen.append((t, a["to"])),
+        )
     assert seen == [("mail.draft", "eve@evil.test")]
 
 

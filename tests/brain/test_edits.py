@@ -8,7 +8,9 @@ from aicp.brain.intake import LEAVE_OUT, accept, answer, revise, understand
 from aicp.errors import BadInput
 from brain.tables import CRM, NOW
 
-INTENT = "Win back our 10 best retail accounts, skip the do-not-contact list, send only Tue 9-17 UTC"
+INTENT = (
+    "Win back our 10 best retail accounts, skip the do-not-contact list, send only Tue 9-17 UTC"
+)
 
 
 @pytest.fixture
@@ -22,7 +24,9 @@ def test_a_revised_chip_is_certain_and_the_others_stay(brief):
     assert (chip.source, chip.confidence) == ("user", 1.0)
     assert [(c.column, c.value) for c in chip.audience.where] == [("industry", "Manufacturing")]
     assert chip.audience.limit == 5
-    assert [c for c in changed.chips if c.kind != "audience"] == [c for c in brief.chips if c.kind != "audience"]
+    assert [c for c in changed.chips if c.kind != "audience"] == [
+        c for c in brief.chips if c.kind != "audience"
+    ]
 
 
 def test_a_rewritten_audience_keeps_its_exclusions(brief):
@@ -42,11 +46,18 @@ def test_human_edits_outlive_later_ones(brief):
     window = next(c for c in brief.chips if c.safeguard and c.safeguard.kind == "window")
     first = revise(brief, window.id, "send only Mon 8-10 UTC", [CRM], NOW)
     second = revise(first, "audience", "health care accounts", [CRM], NOW)
-    assert next(c for c in second.chips if c.id == window.id) == next(c for c in first.chips if c.id == window.id)
+    assert next(c for c in second.chips if c.id == window.id) == next(
+        c for c in first.chips if c.id == window.id
+    )
 
 
 def test_words_that_say_nothing_of_the_kind_are_refused(brief):
-    for chip, text in (("audience", "bananas not apples"), ("objective", "sing"), ("nonsense", "x"), ("audience", "")):
+    for chip, text in (
+        ("audience", "bananas not apples"),
+        ("objective", "sing"),
+        ("nonsense", "x"),
+        ("audience", ""),
+    ):
         with pytest.raises(BadInput):
             revise(brief, chip, text, [CRM], NOW)
 

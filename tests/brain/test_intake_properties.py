@@ -11,11 +11,95 @@ from hypothesis import strategies as st
 
 from aicp.brain.intake import understand
 from aicp.errors import BadInput
+from aicp.toolkits.model import Column
 from brain.tables import CALENDAR, CLUB, CRM, INVOICES, MAIL, NOW
 
-WORDS = ["win", "back", "20", "best", "manufacturing", "accounts", "over", "$50k", "ARR", "quiet", "in", "Q2", "warm", "no", "promotion", "send", "only", "Tue", "–", "Thu", "9", "-", "17", "recipient", "time", "skip", "the", "do-not-contact", "list", ",", ";", ".", "not", "never", "except", "Germany", "or", "Austria", "between", "10", "and", "50", "employees", "by", "Friday", "at", "most", "5", "mails", "per", "hour", "reply", "rate", "3", "%", "1/6/2026", "since", "March", "unpaid", "overdue", "25:00", "9pm", "noon", "reassign", "to", "Lee", "Dana", "merge", "duplicates", "normalise", "phone", '"', "²", "٣", "İ", "top", "first", "0", "2026-02-30", "q9"]
+WORDS = [
+    "win",
+    "back",
+    "20",
+    "best",
+    "manufacturing",
+    "accounts",
+    "over",
+    "$50k",
+    "ARR",
+    "quiet",
+    "in",
+    "Q2",
+    "warm",
+    "no",
+    "promotion",
+    "send",
+    "only",
+    "Tue",
+    "–",
+    "Thu",
+    "9",
+    "-",
+    "17",
+    "recipient",
+    "time",
+    "skip",
+    "the",
+    "do-not-contact",
+    "list",
+    ",",
+    ";",
+    ".",
+    "not",
+    "never",
+    "except",
+    "Germany",
+    "or",
+    "Austria",
+    "between",
+    "10",
+    "and",
+    "50",
+    "employees",
+    "by",
+    "Friday",
+    "at",
+    "most",
+    "5",
+    "mails",
+    "per",
+    "hour",
+    "reply",
+    "rate",
+    "3",
+    "%",
+    "1/6/2026",
+    "since",
+    "March",
+    "unpaid",
+    "overdue",
+    "25:00",
+    "9pm",
+    "noon",
+    "reassign",
+    "to",
+    "Lee",
+    "Dana",
+    "merge",
+    "duplicates",
+    "normalise",
+    "phone",
+    '"',
+    "²",
+    "٣",
+    "İ",
+    "top",
+    "first",
+    "0",
+    "2026-02-30",
+    "q9",
+]
 NOISE = st.text(max_size=2000)
-SENTENCES = st.lists(st.one_of(st.sampled_from(WORDS), st.integers(0, 10**19).map(str)), max_size=40).map(" ".join)
+SENTENCES = st.lists(
+    st.one_of(st.sampled_from(WORDS), st.integers(0, 10**19).map(str)), max_size=40
+).map(" ".join)
 RESOURCES = st.sampled_from([[CRM], [INVOICES], [CLUB], [CRM, INVOICES, MAIL, CALENDAR], []])
 
 
@@ -62,7 +146,8 @@ def test_another_number_is_another_condition(number):
 
 def renamed(table, column, **changed):
     return replace(
-        table, columns=tuple(replace(c, **changed) if c.name == column else c for c in table.columns)
+        table,
+        columns=tuple(replace(c, **changed) if c.name == column else c for c in table.columns),
     )
 
 
@@ -77,17 +162,29 @@ def test_a_value_counts_only_while_the_table_holds_it():
     brief = understand("Win back aerospace accounts", [CRM], now=NOW)
     assert (brief.audience.where, [s.text for s in brief.not_understood]) == ((), ["aerospace"])
     table = renamed(CRM, "industry", values=("Aerospace", "Retail"))
-    assert [c.value for c in understand("Win back aerospace accounts", [table], now=NOW).audience.where] == ["Aerospace"]
+    assert [
+        c.value for c in understand("Win back aerospace accounts", [table], now=NOW).audience.where
+    ] == ["Aerospace"]
     lost = understand("Win back manufacturing accounts", [table], now=NOW)
     assert [s.text for s in lost.not_understood] == ["manufacturing"]
 
 
-@given(st.permutations(["over $50k ARR", "in Germany", "owned by Lee", "quiet for 90 days", "in health care"]))
+@given(
+    st.permutations(
+        ["over $50k ARR", "in Germany", "owned by Lee", "quiet for 90 days", "in health care"]
+    )
+)
 @settings(max_examples=30, deadline=None)
 def test_the_order_of_the_words_does_not_matter(parts):
     brief = understand("Win back accounts " + ", ".join(parts), [CRM], now=NOW)
     assert brief.questions == ()
-    assert {c.column for c in brief.audience.where} == {"arr_usd", "country", "owner", "last_activity", "industry"}
+    assert {c.column for c in brief.audience.where} == {
+        "arr_usd",
+        "country",
+        "owner",
+        "last_activity",
+        "industry",
+    }
 
 
 POISON = [
@@ -109,3 +206,41 @@ def test_a_misspelt_value_needs_review():
     brief = understand("Win back manufactuing accounts", [CRM], now=NOW)
     assert brief.audience.where[0].value == "Manufacturing"
     assert brief.chips_of("audience")[0].confidence < 0.5
+
+
+COLUMNS = st.builds(
+    Column,
+    name=st.text(max_size=20),
+    kind=st.sampled_from(
+        [
+            "text",
+            "enum",
+            "number",
+            "money",
+            "date",
+            "datetime",
+            "bool",
+            "email",
+            "phone",
+            "timezone",
+            "url",
+            "id",
+        ]
+    ),
+    values=st.lists(st.text(max_size=30) | st.sampled_from(POISON), max_size=6).map(tuple),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SENTENCES, st.lists(COLUMNS, max_size=6, unique_by=lambda c: c.name))
+def test_whatever_a_table_is_like_its_words_cannot_break_the_reading(intent, columns):
+    table = replace(CRM, columns=tuple(columns))
+    try:
+        brief = understand(intent, [table], now=NOW)
+    except BadInput:
+        assert not intent.strip()
+        return
+    names = {c.name for c in columns}
+    used = (*brief.audience.where, *brief.audience.exclude)
+    assert {c.column for c in used} <= names
+    assert brief.audience.order_by in names | {""}

@@ -84,7 +84,13 @@ WINDOWS = [
     ("weekdays before noon Berlin time", [1, 2, 3, 4, 5], "00:00", "12:00", "Europe/Berlin"),
     ("send on Monday and Wednesday 9:30-11:00 UTC", [1, 3], "09:30", "11:00", "UTC"),
     ("only on Fridays 2–5 pm New York time", [5], "14:00", "17:00", "America/New_York"),
-    ("never on weekends, 8am to 6pm Europe/Vienna", [1, 2, 3, 4, 5], "08:00", "18:00", "Europe/Vienna"),
+    (
+        "never on weekends, 8am to 6pm Europe/Vienna",
+        [1, 2, 3, 4, 5],
+        "08:00",
+        "18:00",
+        "Europe/Vienna",
+    ),
     ("during business hours, local time", [1, 2, 3, 4, 5], "09:00", "17:00", "recipient"),
 ]
 
@@ -94,14 +100,23 @@ def test_send_windows_are_read(words, days, start, until, zone):
     brief = understand(f"Win back retail accounts, {words}", [CRM], now=NOW)
     window = next(s.params for s in brief.safeguards if s.kind == "window")
     assert brief.questions == ()
-    assert (window["weekdays"], window["from"], window["until"], window["zone"]) == (days, start, until, zone)
+    assert (window["weekdays"], window["from"], window["until"], window["zone"]) == (
+        days,
+        start,
+        until,
+        zone,
+    )
 
 
 GUARDS = [
     ("at most 10 mails", "budget", {"max_recipients": 10}),
     ("max 5 per hour", "rate", {"toolkit": "mail", "per_minute": 1, "count": 5, "seconds": 3600}),
     ("no more than 100 calls", "budget", {"max_calls": 100}),
-    ("no more than 60 calls per minute", "rate", {"toolkit": "table", "per_minute": 60, "count": 60, "seconds": 60}),
+    (
+        "no more than 60 calls per minute",
+        "rate",
+        {"toolkit": "table", "per_minute": 60, "count": 60, "seconds": 60},
+    ),
 ]
 
 
@@ -119,7 +134,12 @@ def test_tone_measure_and_deadline_are_read():
     assert brief.questions == ()
     assert tone["want"] == ["friendly"]
     assert {"synergy", "🚀"} <= set(tone["forbid"])
-    assert brief.chips_of("kpi")[0].data == {"metric": "reply rate", "op": "ge", "value": 3, "unit": "percent"}
+    assert brief.chips_of("kpi")[0].data == {
+        "metric": "reply rate",
+        "op": "ge",
+        "value": 3,
+        "unit": "percent",
+    }
     assert brief.chips_of("timeline")[0].data == {"due": "2026-11-27"}
 
 
@@ -164,8 +184,13 @@ def test_two_owners_of_one_name_are_a_question():
 
 def test_the_table_is_chosen_by_the_words():
     resources = [CRM, INVOICES, CLUB]
-    assert understand("Write to the chess team", resources, now=NOW).audience.account == "members.sqlite"
-    assert understand("Remind unpaid invoices", resources, now=NOW).audience.account == "invoices.csv"
+    assert (
+        understand("Write to the chess team", resources, now=NOW).audience.account
+        == "members.sqlite"
+    )
+    assert (
+        understand("Remind unpaid invoices", resources, now=NOW).audience.account == "invoices.csv"
+    )
 
 
 def test_without_a_table_nothing_is_assumed():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,7 +17,9 @@ ZONES = st.sampled_from([
     "Africa/Casablanca", "Atlantic/Azores", "Asia/Tehran", "Pacific/Chatham", "America/St_Johns", "UTC",
 ]).map(ZoneInfo)  # fmt: skip
 MOMENTS = st.datetimes(datetime(2011, 12, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
-HOURS = st.tuples(st.integers(0, 23 * 60), st.integers(1, 60 * 8)).map(lambda p: (p[0], min(p[0] + p[1], 1439)))
+HOURS = st.tuples(st.integers(0, 23 * 60), st.integers(1, 60 * 8)).map(
+    lambda p: (p[0], min(p[0] + p[1], 1439))
+)
 DAYS = st.sets(st.integers(1, 7), min_size=1).map(sorted)
 
 
@@ -42,8 +45,16 @@ def test_the_moment_is_inside_and_none_earlier_would_do(now, zone, days, hours):
 @pytest.mark.parametrize(
     ("now", "zone", "expected"),
     [
-        ("2026-03-29T00:00:00+00:00", "Europe/Berlin", "2026-03-29T03:00:00+02:00"),  # 02:30 does not exist
-        ("2026-10-25T00:00:00+00:00", "Europe/Berlin", "2026-10-25T02:30:00+02:00"),  # 02:30 exists twice
+        (
+            "2026-03-29T00:00:00+00:00",
+            "Europe/Berlin",
+            "2026-03-29T03:00:00+02:00",
+        ),  # 02:30 does not exist
+        (
+            "2026-10-25T00:00:00+00:00",
+            "Europe/Berlin",
+            "2026-10-25T02:30:00+02:00",
+        ),  # 02:30 exists twice
         ("2026-10-25T00:40:00+00:00", "Europe/Berlin", "2026-10-25T02:40:00+02:00"),
         ("2026-10-25T01:00:00+00:00", "Europe/Berlin", "2026-10-25T02:30:00+01:00"),
     ],
@@ -60,9 +71,11 @@ def test_a_rate_keeps_mails_apart_and_inside(now, zones, days, gap):
     moments = [spread.first(now, rule, zone) for zone in zones]
     assert all(inside(m, rule, z) for m, z in zip(moments, zones, strict=True))
     ordered = sorted(m.astimezone(UTC) for m in moments)
-    assert all(b - a >= timedelta(seconds=gap) for a, b in zip(ordered, ordered[1:], strict=False))
+    assert all(b - a >= timedelta(seconds=gap) for a, b in pairwise(ordered))
 
 
-@pytest.mark.parametrize("name", ["", "Mars/Olympus", "../../etc/passwd", "Europe/Berlin\r\n", "/etc/localtime"])
+@pytest.mark.parametrize(
+    "name", ["", "Mars/Olympus", "../../etc/passwd", "Europe/Berlin\r\n", "/etc/localtime"]
+)
 def test_a_cell_that_is_no_zone_is_none(name):
     assert zone_of(name) is None

@@ -8,7 +8,12 @@ from aicp.toolkits.model import ToolSpec, UndoTier
 
 
 def _args(required: tuple[str, ...], **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
 
 
 TEXT = {"type": "string", "minLength": 1}

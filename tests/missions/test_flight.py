@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from flight import ANY_TIME, Flight
-
 from aicp.missions.lifecycle import STAGES
+from flight import ANY_TIME, Flight
 
 
 def test_a_mission_flies_from_words_to_undone_and_leaves_nothing(flight: Flight) -> None:

@@ -6,11 +6,11 @@ import csv
 
 import psycopg
 import pytest
-from flight import Flight
 
 from aicp.errors import AicpError, Forbidden, GateBlocked, NotFound
 from aicp.missions import approve, control, define, prepare, store
 from aicp.missions.lifecycle import STAGES
+from flight import Flight
 
 
 def refusal(flight: Flight, mission: str, act, code: int) -> str:

@@ -71,14 +71,18 @@ def test_undo_restores_the_state_exactly_and_twice_is_as_good_as_once(a_world: W
 def test_one_key_has_one_effect_and_one_outcome(a_world: World) -> None:
     provider = a_world.open()
     for call in a_world.writes:
-        call, before, outcome = apply(provider, call)
+        _, before, outcome = apply(provider, call)
         after = provider.state_hash()
         assert provider.execute(call, before) == outcome
         assert a_world.open().execute(call, before) == outcome
         assert provider.state_hash() == after
 
 
-OTHERWISE = {"table.update": {"key": "1"}, "mail.draft": {"body": "x"}, "calendar.add": {"summary": "x"}}
+OTHERWISE = {
+    "table.update": {"key": "1"},
+    "mail.draft": {"body": "x"},
+    "calendar.add": {"summary": "x"},
+}
 
 
 @every_world
@@ -135,11 +139,17 @@ def test_an_edit_of_other_rows_survives_and_does_not_hinder_undo(a_world: World)
     for call in a_world.writes:
         step = apply(provider, call)
         key = call.args.get("key") or "9"
-        other = next(row["key"] for row in provider.read(Call("table.select", {}))["rows"] if row["key"] != key)
+        other = next(
+            row["key"]
+            for row in provider.read(Call("table.select", {}))["rows"]
+            if row["key"] != key
+        )
         name = f"Theirs {call.key}"
         apply(a_world.stranger(), Call("table.update", {"key": other, "set": {"name": name}}, name))
         assert provider.undo(*step).status is UndoStatus.RESTORED
-        rows = {row["key"]: row["values"] for row in provider.read(Call("table.select", {}))["rows"]}
+        rows = {
+            row["key"]: row["values"] for row in provider.read(Call("table.select", {}))["rows"]
+        }
         assert rows[other]["name"] == name
         assert (key in rows) is (call.tool != "table.insert")
 
@@ -149,7 +159,10 @@ def test_a_change_between_look_and_call_is_refused(a_world: World) -> None:
     call = a_world.writes[-1]
     provider = a_world.open()
     before = provider.before(call)
-    apply(a_world.stranger(), Call("table.update", {"key": call.args["key"], "set": {"name": "x"}}, "t"))
+    apply(
+        a_world.stranger(),
+        Call("table.update", {"key": call.args["key"], "set": {"name": "x"}}, "t"),
+    )
     theirs = provider.state_hash()
     with pytest.raises(ProviderError, match="changed by somebody else"):
         provider.execute(call, before)
@@ -160,7 +173,9 @@ def test_a_change_between_look_and_call_is_refused(a_world: World) -> None:
 
 
 @every_world
-def test_a_rehearsal_gives_the_same_outcomes_and_leaves_the_real_state_alone(a_world: World) -> None:
+def test_a_rehearsal_gives_the_same_outcomes_and_leaves_the_real_state_alone(
+    a_world: World,
+) -> None:
     provider = a_world.open()
     start = provider.state_hash()
     with provider.rehearsal() as twin:
@@ -185,7 +200,9 @@ def test_a_rehearsal_gives_the_same_outcomes_and_leaves_the_real_state_alone(a_w
     ],
     ids=["surplus", "missing", "wrong type"],
 )
-def test_arguments_off_the_declaration_are_refused_before_anything_else(a_world: World, spoil) -> None:
+def test_arguments_off_the_declaration_are_refused_before_anything_else(
+    a_world: World, spoil
+) -> None:
     provider = a_world.open()
     start = provider.state_hash()
     for call in a_world.writes:
@@ -254,19 +271,25 @@ slow = {"suppress_health_check": [HealthCheck.too_slow], "deadline": None}
 
 @given(st.lists(TABLE_CALLS, max_size=8))
 @settings(max_examples=300, **slow)
-def test_undo_at_every_prefix_of_any_sequence_restores_a_csv_byte_for_byte(outside: Outside, calls) -> None:
+def test_undo_at_every_prefix_of_any_sequence_restores_a_csv_byte_for_byte(
+    outside: Outside, calls
+) -> None:
     check_prefixes("csv", outside, calls)
 
 
 @given(st.lists(TABLE_CALLS, max_size=8))
 @settings(max_examples=50, **slow)
-def test_undo_at_every_prefix_of_any_sequence_restores_an_sqlite_table(outside: Outside, calls) -> None:
+def test_undo_at_every_prefix_of_any_sequence_restores_an_sqlite_table(
+    outside: Outside, calls
+) -> None:
     check_prefixes("sqlite", outside, calls)
 
 
 @given(st.lists(TABLE_CALLS, max_size=8))
 @settings(max_examples=30, **slow)
-def test_undo_at_every_prefix_of_any_sequence_restores_a_postgres_table(outside: Outside, calls) -> None:
+def test_undo_at_every_prefix_of_any_sequence_restores_a_postgres_table(
+    outside: Outside, calls
+) -> None:
     check_prefixes("postgres", outside, calls)
 
 

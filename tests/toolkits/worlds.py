@@ -76,12 +76,16 @@ def world(kind: str, folder: Path, outside: Outside) -> World:
 
 def _table(kind: str, folder: Path, outside: Outside) -> World:
     config = {"csv": _csv, "sqlite": _sqlite, "postgres": _postgres}[kind](folder, outside)
-    made = World(kind, Connection("table", kind, config, folder / "work"), _TABLE_WRITES, _TABLE_READS, print)
+    made = World(
+        kind, Connection("table", kind, config, folder / "work"), _TABLE_WRITES, _TABLE_READS, print
+    )
 
     def meddle(call: Call) -> None:
         key = call.args.get("key") or call.args["values"]["id"]
         if call.tool == "table.delete":
-            theirs = Call("table.insert", {"values": {"id": key, "name": "Theirs"}}, f"theirs {key}")
+            theirs = Call(
+                "table.insert", {"values": {"id": key, "name": "Theirs"}}, f"theirs {key}"
+            )
         else:
             theirs = Call("table.update", {"key": key, "set": {"name": "Theirs"}}, f"theirs {key}")
         apply(made.stranger(), theirs)
@@ -159,7 +163,9 @@ def _calendar(kind: str, folder: Path, outside: Outside) -> World:
 
     def meddle(call: Call) -> None:
         if call.tool == "calendar.add":
-            path.write_bytes(path.read_bytes().replace(b"END:VEVENT\r\nEND:VC", b"X-T:1\r\nEND:VEVENT\r\nEND:VC"))
+            path.write_bytes(
+                path.read_bytes().replace(b"END:VEVENT\r\nEND:VC", b"X-T:1\r\nEND:VEVENT\r\nEND:VC")
+            )
         else:
             event = {**times, "summary": "Theirs", "uid": call.args["uid"]}
             apply(open_provider(made.connection), Call("calendar.add", event, "theirs"))
@@ -185,7 +191,15 @@ def apply(provider: Provider, call: Call) -> tuple[Call, Any, Any]:
 @contextmanager
 def smtp_server(maildir: Path) -> Iterator[str]:
     """The sandbox's own server in a process of its own; its host:port."""
-    words = [executable, "-m", "aicp.toolkits.sandbox.smtp", "--maildir", str(maildir), "--port", "0"]
+    words = [
+        executable,
+        "-m",
+        "aicp.toolkits.sandbox.smtp",
+        "--maildir",
+        str(maildir),
+        "--port",
+        "0",
+    ]
     with Popen(words, stdout=PIPE, text=True) as process:
         assert process.stdout is not None
         yield f"127.0.0.1:{int(process.stdout.readline())}"

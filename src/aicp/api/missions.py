@@ -36,6 +36,10 @@ class ChipBody(Body):
     text: str | None = Field(None, description="the new words; null accepts the chip as it is")
 
 
+class AnswerBody(Body):
+    text: str
+
+
 class OverrideBody(Body):
     rationale: str
 
@@ -107,6 +111,15 @@ def edit_chip(
 ) -> dict[str, Any]:
     with app.transaction(actor) as conn:
         define.edit(conn, actor, app.services, mission_id, chip_id, body.text)
+        return view.document(conn, store.get(conn, mission_id))
+
+
+@router.put("/{mission_id}/questions/{question_id}")
+def answer(
+    mission_id: str, question_id: str, body: AnswerBody, app: AppDep, actor: ActorDep
+) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        define.answer(conn, actor, app.services, mission_id, question_id, body.text)
         return view.document(conn, store.get(conn, mission_id))
 
 

@@ -130,9 +130,9 @@ def _around(unit: str, step: int, today: date) -> Range:
 
 def _day(low: str, now: datetime, *, ahead: bool) -> Range | None:
     numeric = re.fullmatch(rf"([0-9]{{1,2}})([./])([0-9]{{1,2}})[./]{YEAR}", low)
-    if numeric and numeric[2] == "/" and int(numeric[1]) <= 12 and int(numeric[3]) <= 12:
-        if numeric[1] != numeric[3]:
-            return None  # day and month could change places
+    small = numeric and int(numeric[1]) <= 12 and int(numeric[3]) <= 12
+    if numeric and small and numeric[2] == "/" and numeric[1] != numeric[3]:
+        return None  # day and month could change places
     order = "DMY" if (numeric and int(numeric[1]) > 12) or "." in low else "MDY"
     found = dateparser.parse(
         low,

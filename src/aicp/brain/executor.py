@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from google.adk.agents import LlmAgent
     from google.adk.plugins.base_plugin import BasePlugin
 
+BATCH = 25  # calls in one session: ADK works through the whole session before every turn
 Gate = Callable[[str, dict[str, Any], Step | None], str | None]
 INSTRUCTION = (
     "You carry out an approved plan. The user message holds its calls as JSON. Make exactly these "
@@ -49,12 +50,9 @@ def run_executor(
     walk = Walk(steps, call, before_tool)
     trouble: UpstreamDown | None = None
     try:
-        run(
-            build_executor(walk, model),
-            walk.payload(),
-            turns=len(steps) + 2,
-            plugins=[_plugin(walk)],
-        )
+        while walk.next_batch():
+            agent, turns = build_executor(walk, model), len(walk.batch) + 2
+            run(agent, walk.payload(), turns=turns, plugins=[_plugin(walk)])
     except UpstreamDown as error:
         trouble = error
     walk.finish(trouble)
@@ -67,6 +65,7 @@ class Walk:
         self, steps: Sequence[Step], call: Callable[[Step], dict[str, Any]], gate: Gate | None
     ) -> None:
         self.steps = tuple(steps)
+        self.batch: tuple[Step, ...] = ()
         self.call = call
         self.gate = gate
         self.done = 0
@@ -82,11 +81,22 @@ class Walk:
     def stopped(self) -> bool:
         return bool(self.denied) or self.error is not None
 
+    @property
+    def batch_done(self) -> bool:
+        return self.current is None or self.current not in self.batch
+
+    def next_batch(self) -> bool:
+        """Take up the next steps; False at the end, after trouble, or when a batch was left open."""
+        if self.stopped or self.current is None or (self.batch and not self.batch_done):
+            return False
+        self.batch = self.steps[self.done : self.done + BATCH]
+        return True
+
     def payload(self) -> dict[str, Any]:
         """What the model is told: the calls, and nothing it would have to make up."""
         calls = [
             {"name": tool_name(s.tool_name), "args": {"step": s.seq, "args": s.args}}
-            for s in self.steps
+            for s in self.batch
         ]
         return {"task": "executor", "calls": calls}
 
@@ -212,14 +222,20 @@ def _plugin(walk: Walk) -> BasePlugin:
     from google.genai import types
 
     class Cursor(BasePlugin):
+        """Asks before every tool, and keeps the model quiet once the walk is over."""
+
         async def before_tool_callback(
-            self, *, tool: Any, tool_args: dict[str, Any], tool_context: Any
+            self,
+            *,
+            tool: Any,
+            tool_args: dict[str, Any],
+            tool_context: Any,  # noqa: ARG002 (the hook of ADK)
         ) -> Any:
             reason = walk.admit(tool.name, tool_args)
             return {"error": reason} if reason else None
 
         async def before_model_callback(self, *, callback_context: Any, llm_request: Any) -> Any:  # noqa: ARG002
-            if not walk.stopped and walk.current is not None:
+            if not (walk.stopped or walk.batch_done):
                 return None
             said = types.Content(
                 role="model", parts=[types.Part(text="stopped" if walk.stopped else "done")]

@@ -47,7 +47,8 @@ def read_comparisons(r: Reading) -> None:
         if column is None:
             continue
         name, rule, at = column
-        _file(r, Condition(column=name, op=op, value=value), (rule,), (m.span(), at))
+        condition = Condition.model_validate({"column": name, "op": op, "value": value})
+        _file(r, condition, (rule,), (m.span(), at))
 
 
 def _value(m: re.Match[str]) -> tuple[str, object] | None:
@@ -207,7 +208,7 @@ def _bound_values(r: Reading) -> None:
 def read_blanks(r: Reading) -> None:
     """'without an e-mail', 'with no phone', 'missing owner', 'with a phone number'."""
     for m in list(r.free_mentions()):
-        if m.is_value or len(m.columns) > 1 or r.column(m.columns[0]).kind == "bool":
+        if m.is_value or len(m.columns) != 1 or r.column(m.columns[0]).kind == "bool":
             continue
         lead = r.low[r.clause(m.start)[0] : m.start]
         empty = re.search(
@@ -218,7 +219,8 @@ def read_blanks(r: Reading) -> None:
         tail = re.match(r"\s+(?:is\s+|are\s+)?(?:missing|empty|blank)\b", r.low[m.end :])
         if not (empty or filled or tail):
             continue
-        lead_at = m.start - len(lead) + (empty or filled).start() if empty or filled else m.start
+        opens = empty or filled
+        lead_at = m.start - len(lead) + opens.start() if opens else m.start
         at = (lead_at, m.end + (tail.end() if tail else _unit(r, m.end)))
         if not r.free(*at) or (
             filled and re.match(r"\s*(?:of|is|over|above|under|below|[<>=\d])", r.low[m.end :])
@@ -288,11 +290,10 @@ def _overlap(a: Condition, b: Condition) -> bool:
     low, high = (a, b) if a.op in ("gt", "ge") or b.op in ("lt", "le") else (b, a)
     if "eq" in (a.op, b.op) and a.op == b.op:
         return a.value == b.value
-    try:
-        strict = low.op == "gt" or high.op == "lt"
-        return low.value < high.value or (low.value == high.value and not strict)
-    except TypeError:
-        return True
+    strict = low.op == "gt" or high.op == "lt"
+    if type(low.value) is str or type(high.value) is str:
+        return str(low.value) < str(high.value) or (low.value == high.value and not strict)
+    return low.value < high.value or (low.value == high.value and not strict)
 
 
 def _ask_two(r: Reading, a: Part, b: Part) -> None:

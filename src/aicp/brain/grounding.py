@@ -26,15 +26,13 @@ def objections(said: Brief, own: Brief, resources: Sequence[Resource]) -> tuple[
     Args:
         own: the brief of the rules for the same intent.
     """
-    return tuple(
-        [
-            *_words(said),
-            *_ids(said),
-            *_goal(said),
-            *_rows(said, resources),
-            *_kept(said, own),
-            *_added(said, own),
-        ]
+    return (
+        *_words(said),
+        *_ids(said),
+        *_goal(said),
+        *_rows(said, resources),
+        *_kept(said, own),
+        *_added(said, own),
     )
 
 

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rapidfuzz.distance import OSA
 
@@ -131,10 +132,12 @@ def lexicon(table: Resource | None) -> Lexicon:
 
 def _column_entries(column: Column) -> Iterator[tuple[tuple[str, ...], Entry]]:
     words = name_words(column.name)
+    if not words:
+        return
     core = tuple(w for w in words if w not in UNITS) or words
     entry = Entry(column.name, None, "column")
     for whole in {words, core}:
-        if len(whole) > 1 or whole[0] not in _function_words():
+        if len(whole) != 1 or whole[0] not in _function_words():
             yield tuple(map(stem, whole)), entry
     if len(words) >= 3:
         yield ("".join(w[0] for w in words),), Entry(column.name, None, "initials")
@@ -189,7 +192,7 @@ def _is_name(value: str) -> bool:
 
 
 def _joined(text: str, run: tuple[Token, ...]) -> bool:
-    gaps = (text[a.end : b.start] for a, b in zip(run, run[1:], strict=False))
+    gaps = (text[a.end : b.start] for a, b in pairwise(run))
     return all(re.fullmatch(r"[\s\-_&/.'‐‑]{0,3}", gap) for gap in gaps)
 
 

@@ -74,7 +74,7 @@ def settle_order(r: Reading, tops: list[tuple[int | None, str, Part]]) -> None:
 def _named_order(r: Reading, tops: list[tuple[int | None, str, Part]]) -> bool:
     f = r.filters
     for m in r.free_mentions():
-        if m.is_value or len(m.columns) > 1:
+        if m.is_value or len(m.columns) != 1:
             continue
         lead = r.open_text()[: m.start]
         by = (

@@ -328,6 +328,7 @@ def _until(stage: Stage, mission: str, ready: Callable[[Doc], bool]) -> Doc:
         TimedOut: it took longer than two minutes.
     """
     deadline = time.monotonic() + PATIENCE
+    doc: Doc = {}
     while time.monotonic() < deadline:
         doc = stage.owner.get(f"/api/missions/{mission}")
         if ready(doc):
@@ -335,7 +336,7 @@ def _until(stage: Stage, mission: str, ready: Callable[[Doc], bool]) -> Doc:
         if doc["status"] == "blocked":
             raise Conflict(f"the mission is blocked in {doc['stage']}: {doc['blocking_reason']}")
         time.sleep(0.1)
-    raise TimedOut(f"the mission is still in {doc['stage']} after {PATIENCE:.0f} seconds")
+    raise TimedOut(f"the mission is still in {doc.get('stage')} after {PATIENCE:.0f} seconds")
 
 
 def _step(step: Doc) -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import shlex
 import sys
+import traceback
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
+from aicp.cli.edge import Verbs, here_of
 from aicp.errors import AicpError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -27,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class Lazy(click.Group):
+class Lazy(Verbs):
     """A group whose commands are imported when used; a wrong word suggests the right one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -44,6 +50,15 @@ class Lazy(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
+    def unknown(self, ctx: click.Context, word: str) -> str:
+        """`aicp approve` lacks its noun; anything else is a slip of the keyboard."""
+        own = super().unknown(ctx, word)
+        mission = self.get_command(ctx, "mission")
+        if "Did you mean" in own or not isinstance(mission, click.Group):
+            return own
+        near = difflib.get_close_matches(word, mission.commands, n=1, cutoff=0.6)
+        return f"{own} Did you mean 'aicp mission {near[0]}'?" if near else own
+
 
 @click.group(
     cls=Lazy,
@@ -56,51 +71,83 @@ class Lazy(click.Group):
 )
 @click.option("--demo", "use_demo", is_flag=True, help="Speak to the demo's system.")
 @click.option("--as", "as_email", metavar="EMAIL", default="", help="Act as this person.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
-def cli(ctx: click.Context, data_dir: str, use_demo: bool, as_email: str) -> None:
+def cli(ctx: click.Context, data_dir: str, use_demo: bool, as_email: str, debug: bool) -> None:
     """The AI Employee Control Plane: give a mission, approve its exact calls, take it all back."""
     folder = Path(data_dir) / "demo" if use_demo else Path(data_dir)
     os.environ["AICP_DATA_DIR"] = str(folder)
-    ctx.obj = {"data_dir": folder.expanduser().resolve(), "as": as_email}
+    words = ["aicp"]
+    if ctx.get_parameter_source("data_dir") is not ParameterSource.DEFAULT:
+        words += ["--data-dir", data_dir]
+    words += ["--demo"] if use_demo else []
+    ctx.obj = ctx.obj if ctx.obj is not None else {}
+    ctx.obj |= {
+        "data_dir": folder.expanduser().resolve(), "as": as_email, "debug": debug,
+        "prefix": shlex.join(words),
+    }  # fmt: skip
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        ctx.color = False
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> NoReturn:
     """Entry point: our errors become one sentence and their exit code (ux.md 7)."""
+    words = sys.argv[1:] if argv is None else argv
+    seen: dict[str, Any] = {}
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter shows '?' for it
+        with suppress(AttributeError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
-    except click.exceptions.Abort:
+        code = cli.main(args=list(words), prog_name="aicp", obj=seen, standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_quietly()
+    except SystemExit as end:  # click turns a reader that left into exit 1
+        if isinstance(end.__context__, BrokenPipeError):
+            _leave_quietly()
+        raise
+    except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except AicpError as error:
-        report(error)
-        sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001  the last resort: a sentence, never a traceback
+        if seen.get("debug"):
+            traceback.print_exc()
+        known = error if isinstance(error, AicpError) else _internal(error)
+        report(known, as_json="--json" in words, seen=seen)
+        sys.exit(known.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
-def report(error: AicpError) -> None:
+def _leave_quietly() -> NoReturn:
+    """The reader of our output left (`| head`): that is its right."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
+
+
+def _internal(error: Exception) -> AicpError:
+    return AicpError(
+        f"something went wrong in the command itself ({type(error).__name__}: {error})",
+        hint="run it again as `aicp --debug …` and report what it shows",
+        code="internal",
+    )
+
+
+def report(error: AicpError, *, as_json: bool = False, seen: dict[str, Any] | None = None) -> None:
     """What, why, how to fix: on standard error, as JSON when --json was asked for."""
-    if "--json" in sys.argv:
+    if as_json:
         click.echo(json.dumps({"error": error.as_dict()}, default=str), err=True)
         return
-    click.echo(f"aicp: {error.message}", err=True)
+    typed = here_of(seen).typed if seen and "data_dir" in seen else str
+    click.echo(f"aicp: {typed(error.message)}", err=True)
     for reason in error.facts.get("reasons", [])[1:]:
         click.echo(f"      {reason}", err=True)
     if error.hint:
-        click.echo(f"  fix: {error.hint}", err=True)
+        click.echo(f"  fix: {typed(error.hint)}", err=True)
     if correlation := error.facts.get("correlation_id"):
         click.echo(f"  id:  {correlation}", err=True)
-
-
-def as_json(value: Any) -> str:
-    return json.dumps(value, indent=2, default=str, ensure_ascii=False)
 
 
 if __name__ == "__main__":

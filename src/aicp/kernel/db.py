@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from aicp.errors import DatabaseDown
+from aicp.errors import BadInput, DatabaseDown
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -97,6 +97,11 @@ class Database:
                 "the database gave no connection within 10 seconds",
                 hint="run `aicp doctor`; the system resumes by itself once the database is back",
             ) from None
+        except psycopg.DataError as error:
+            raise BadInput(
+                f"the request holds a value that cannot be stored ({type(error).__name__})",
+                hint="take out control characters and values that are out of range",
+            ) from error
         except psycopg.OperationalError as error:
             raise DatabaseDown(
                 f"the database connection broke ({type(error).__name__})",

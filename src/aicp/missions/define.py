@@ -186,6 +186,30 @@ def edit(
     return changed
 
 
+def answer(
+    conn: Connection, actor: Actor, services: Services, mission_id: str, question_id: str, text: str
+) -> Brief:
+    """Answer a question of the brief in a person's words, or leave its words out.
+
+    Raises:
+        Forbidden: only the owner answers.
+        BadInput: there is no such question, or the words are not understood.
+    """
+    from aicp.brain.intake import answer as read_answer
+
+    mission = _owned(conn, actor, mission_id)
+    if mission.current_stage != "Define":
+        raise GateBlocked(f"the mission is in {mission.current_stage}; its questions were answered")
+    known = [r for row in store.connections(conn, mission.id) if (r := row.described)]
+    changed = read_answer(_brief_of(mission), question_id, text, known, now=services.clock())
+    save(conn, mission, changed, mission.accepted, at=services.clock())
+    record(
+        conn, actor, "brief_item_modified", {"chip_type": "question", "edit_type": "answered"},
+        at=services.clock(), mission_id=mission.id, correlation_id=mission.correlation_id, stage="Define",
+    )  # fmt: skip
+    return changed
+
+
 def acknowledge(
     conn: Connection, actor: Actor, services: Services, mission_id: str
 ) -> dict[str, object]:

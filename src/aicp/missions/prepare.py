@@ -146,7 +146,7 @@ def _report(
     for request, result, _version in answers:
         record(
             conn, actor, "data_preview_generated",
-            {"toolkit": request.toolkit, "sample_count": len(result.get("rows", ())), "coverage": covered.percent},
+            {"toolkit": request.toolkit, "sample_count": store.row_count(result), "coverage": covered.percent},
             at=at, mission_id=mission.id, correlation_id=mission.correlation_id, stage="Prepare",
         )  # fmt: skip
 

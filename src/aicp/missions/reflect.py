@@ -91,7 +91,7 @@ def bundles(conn: Connection, mission_id: str) -> list[dict[str, Any]]:
     """Sealed bundles, oldest first."""
     rows = conn.execute(
         "select manifest_sha256, occasion, artifact_count, created_at from bundles where mission_id = %s"
-        " order by created_at",
+        " order by number",
         (mission_id,),
     )
     names = ("manifest_sha256", "occasion", "artifact_count", "created_at")
@@ -177,7 +177,7 @@ def _artifacts(conn: Connection, mission: Mission) -> list[Artifact]:
     ).fetchall()
     undone = conn.execute(
         "select s.undo_id, s.seq, s.status, s.difference, s.residue, s.why from undo_steps s"
-        " join undo_runs r on r.id = s.undo_id where r.mission_id = %s order by r.requested_at, s.seq desc",
+        " join undo_runs r on r.id = s.undo_id where r.mission_id = %s order by r.number, s.seq desc",
         (mission.id,),
     ).fetchall()
     calls = [*journal.entries(conn, mission.id), *journal.entries(conn, mission.id, "release")]

@@ -62,8 +62,8 @@ def _leave(
         if now < hold[0]:
             enqueue_release(conn, mission, entry.seq, hold[0])
             return
-        broken = breaches(fresh, step, entry.args | {"not_before": now.isoformat()},
-                          context_of(conn, run_, step, entry.args | {"not_before": now.isoformat()}))  # fmt: skip
+        args = entry.args | {"not_before": now.isoformat()}
+        broken = breaches(fresh, step, args, context_of(conn, run_, step, args, leaving=True))
         if broken:
             _hold_back(conn, run_, mission, entry, broken[0], now)
             return

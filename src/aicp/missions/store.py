@@ -321,8 +321,14 @@ def replace_inspections(
             "insert into inspections (tenant_id, mission_id, read_id, account, tool, args, purpose, result,"
             " row_count, data_version, read_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (actor.tenant_id, mission_id, request.id, request.account, request.tool, Jsonb(request.args),
-             request.purpose, Jsonb(result), len(result.get("rows", ())), version, at),
+             request.purpose, Jsonb(result), row_count(result), version, at),
         )  # fmt: skip
+
+
+def row_count(result: dict[str, Any]) -> int:
+    """How many rows a read gave: listed, or only counted."""
+    rows = result.get("rows", ())
+    return rows if isinstance(rows, int) else len(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,7 +467,7 @@ def approval(conn: Connection, mission_id: str) -> ApprovalRow | None:
     return (
         conn.cursor(row_factory=class_row(ApprovalRow))
         .execute(
-            f"select {_APPROVAL} from approvals where mission_id = %s order by requested_at desc, id desc limit 1",
+            f"select {_APPROVAL} from approvals where mission_id = %s order by number desc limit 1",
             (mission_id,),
         )
         .fetchone()

@@ -85,7 +85,7 @@ def history(conn: Connection, mission_id: str) -> list[dict[str, Any]]:
     """The undo runs of a mission, newest first, with their steps in the order they were taken back."""
     runs = conn.execute(
         "select id, reason, state, requested_at, finished_at from undo_runs where mission_id = %s"
-        " order by requested_at desc",
+        " order by number desc",
         (mission_id,),
     ).fetchall()
     names = ("id", "reason", "state", "requested_at", "finished_at")

@@ -15,7 +15,8 @@ BANDS = ((0.8, "High"), (0.5, "Medium"), (0.0, "Needs review"))
 def summary(mission: Mission) -> dict[str, Any]:
     """One row of a list."""
     return {
-        "id": mission.id, "title": mission.title, "owner": mission.owner_name, "status": mission.status,
+        "id": mission.id, "title": mission.title, "owner": mission.owner_name,
+        "owner_id": str(mission.owner_id), "status": mission.status,
         "stage": mission.current_stage, "readiness": mission.readiness, "run_state": mission.run_state,
         "blocking_reason": mission.blocking_reason, "priority": mission.priority,
         "coverage_percent": mission.coverage_percent, "step": mission.cursor_seq, "steps": mission.step_count,
@@ -140,10 +141,11 @@ def _connection(row: store.ConnectionRow) -> dict[str, Any]:
 
 def _inspection(row: store.Inspection) -> dict[str, Any]:
     """Counts and a few rows; the whole result stays in the database."""
-    rows = row.result.get("rows", [])
+    listed = row.result.get("rows", [])
+    rows = listed if isinstance(listed, list) else []
     return {
         "id": row.read_id, "account": row.account, "tool": row.tool, "purpose": row.purpose,
-        "rows": len(rows), "matched": row.result.get("matched"), "excluded": row.result.get("excluded"),
+        "rows": store.row_count(row.result), "matched": row.result.get("matched"), "excluded": row.result.get("excluded"),
         "sample": rows[:5],
     }  # fmt: skip
 

@@ -21,7 +21,7 @@ from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust import journal
 from aicp.trust.gate import Asked, Facts, Verdict, judge
 from aicp.trust.plan import Plan, Step
-from aicp.trust.safeguards import Context, breaches
+from aicp.trust.safeguards import Context, breaches, rate_of
 
 
 class CallDenied(GateBlocked):
@@ -234,23 +234,29 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
     )
 
 
-def context_of(conn: Connection, run: Run, step: Step, args: dict[str, Any]) -> Context:
+def context_of(
+    conn: Connection, run: Run, step: Step, args: dict[str, Any], *, leaving: bool = False
+) -> Context:
     """What the safeguards may know about a call."""
-    leaving = args.get("not_before")
-    guards = {guard.kind for guard in run.plan.safeguards}
-    since = run.clock() - timedelta(minutes=1)
+    not_before = args.get("not_before")
     return Context(
         now=run.clock(),
-        leaves_at=datetime.fromisoformat(leaving) if leaving else None,
+        leaves_at=datetime.fromisoformat(not_before) if not_before else None,
         zone=step.zone,
         recipient=str(args.get("to", "")),
         body=_body(run.plan, step),
         calls_done=step.seq - 1,
         recipients=_recipients_before(run.plan, step),
-        calls_last_minute=journal.calls_since(conn, run.mission_id, since)
-        if "rate" in guards
-        else {},
-    )
+        leaving=leaving or step.tool_name == "mail.send",
+        recent={
+            guard.id: journal.uses_since(
+                conn, run.mission_id, str(guard.params.get("toolkit", "")),
+                run.clock() - timedelta(seconds=rate_of(guard)[1]),
+            )
+            for guard in run.plan.safeguards
+            if guard.kind == "rate"
+        },
+    )  # fmt: skip
 
 
 def _body(plan: Plan, step: Step) -> str:

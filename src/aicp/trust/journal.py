@@ -141,14 +141,15 @@ def failures(conn: Connection, mission_id: str, seq: int) -> int:
     return int(str(row[0])) if row else 0
 
 
-def calls_since(conn: Connection, mission_id: str, since: datetime) -> dict[str, int]:
-    """Calls by toolkit since a time, for rate safeguards."""
-    rows = conn.execute(
-        "select split_part(tool, '.', 1), count(*) from tool_calls"
-        " where mission_id = %s and started_at > %s group by 1",
-        (mission_id, since),
-    )
-    return {str(toolkit): int(str(count)) for toolkit, count in rows}
+def uses_since(conn: Connection, mission_id: str, toolkit: str, since: datetime) -> int:
+    """Calls to a toolkit since a time; of mail those that left, whatever came before that."""
+    row = conn.execute(
+        "select count(*) from tool_calls where mission_id = %(mission)s and started_at > %(since)s"
+        " and (%(toolkit)s = '' or split_part(tool, '.', 1) = %(toolkit)s)"
+        " and (%(toolkit)s <> 'mail' or purpose = 'release' or tool like 'mail.send@%%')",
+        {"mission": mission_id, "since": since, "toolkit": toolkit},
+    ).fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def settle_hold(conn: Connection, mission_id: str, seq: int, state: str, *, at: datetime) -> bool:
@@ -175,11 +176,23 @@ def find(
     conn: Connection, actor: Actor, mission_id: str, *, rule: str, message: str,
     facts: dict[str, Any], at: datetime,
 ) -> None:  # fmt: skip
-    """Record a finding: something that was refused, or was not as it should be."""
+    """Record a finding: something that was refused, or was not as it should be.
+
+    What is reported may hold anything; a NUL, which PostgreSQL refuses, becomes a replacement sign.
+    """
     conn.execute(
         "insert into findings (tenant_id, mission_id, rule, message, facts, found_at) values (%s, %s, %s, %s, %s, %s)",
-        (actor.tenant_id, mission_id, rule, message, Jsonb(facts), at),
+        (actor.tenant_id, mission_id, rule, storable(message), Jsonb(storable(facts)), at),
     )
+
+
+def storable(value: Any) -> Any:
+    """The same JSON value without NUL characters."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, dict):
+        return {storable(k): storable(v) for k, v in value.items()}
+    return [storable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def use_scope(conn: Connection, mission_id: str, account: str, scope: str) -> None:

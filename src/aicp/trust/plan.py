@@ -69,7 +69,7 @@ class Safeguard(Frozen):
                 "zone_column": "timezone"}
     exclusion  {"column": str, "values": [..], "keys": [row keys], "addresses": [..]}
     tone       {"forbid": [words], "want": [words]}
-    rate       {"toolkit": str, "per_minute": int}
+    rate       {"toolkit": str, "count": int, "seconds": int, "per_minute": int}
     budget     {"max_calls": int, "max_recipients": int}
     audience   {"max_recipients": int, "addresses": [..]}
     rollback   {}   every mutating step must have an undo tier of at most T3

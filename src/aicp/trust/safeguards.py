@@ -30,7 +30,8 @@ class Context:
     body: str = ""
     calls_done: int = 0
     recipients: frozenset[str] = frozenset()  # those reached or held so far
-    calls_last_minute: dict[str, int] = field(default_factory=dict)
+    leaving: bool = False  # the effect leaves with this very call
+    recent: dict[str, int] = field(default_factory=dict)  # uses by rate safeguard, in its own time
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +107,24 @@ def _tone(guard: Safeguard, _step: Step, args: dict[str, Any], context: Context)
 
 
 def _rate(guard: Safeguard, step: Step, _args: dict[str, Any], context: Context) -> str:
-    toolkit, limit = guard.params.get("toolkit", ""), int(guard.params["per_minute"])
-    if toolkit and toolkit != step.toolkit:
+    """At most `count` in `seconds`. For mail it is the leaving that counts, not the drafting."""
+    if guard.params.get("toolkit") not in ("", step.toolkit):
         return ""
-    done = context.calls_last_minute.get(step.toolkit, 0)
+    if step.toolkit == "mail" and not context.leaving:
+        return ""
+    count, seconds = rate_of(guard)
+    done = context.recent.get(guard.id, 0)
     return (
-        f"{done} calls to {step.toolkit} in the last minute; {limit} are allowed"
-        if done >= limit
+        f"{done} of {count} in {seconds} seconds are used up ({guard.text})"
+        if done >= count
         else ""
     )
+
+
+def rate_of(guard: Safeguard) -> tuple[int, int]:
+    """How many in how many seconds a rate safeguard allows."""
+    per_minute = int(guard.params.get("per_minute", 60))
+    return int(guard.params.get("count", per_minute)), int(guard.params.get("seconds", 60))
 
 
 def _budget(guard: Safeguard, step: Step, _args: dict[str, Any], context: Context) -> str:

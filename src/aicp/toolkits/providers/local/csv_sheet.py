@@ -106,12 +106,13 @@ def _delimiter(lines: list[bytes], encoding: str) -> str:
     """The mark that cuts the first records into the same number of cells, the more the better."""
 
     def score(mark: str) -> tuple[bool, int]:
+        widths: list[int] = []
         try:
-            records = _records(lines, encoding, mark, "")
-            widths = [len(found) for _, found, _ in islice(records, 50)]
+            for _, found, _ in islice(_records(lines, encoding, mark, ""), 50):
+                widths.append(len(found))
         except ProviderError:
-            return False, 0
-        return len(set(widths)) == 1 and widths[0] > 1, widths[0] if widths else 0
+            return False, max(widths[:1], default=0)
+        return len(set(widths)) == 1 and widths[0] > 1, max(widths[:1], default=0)
 
     return max(DELIMITERS, key=score)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from icalendar import Calendar, Event
@@ -57,7 +58,7 @@ def parse(data: bytes, name: str) -> Ics:
         raise ProviderError(f"{name} is empty", hint="remove it, and it is made when needed")
     spans, tail = _spans(data, name)
     try:
-        Calendar.from_ical(data)  # the whole must be sound, not only its events
+        Calendar.from_ical(_without(data, spans))  # all around the events must be sound too
         blocks = tuple(Block(a, b, _event(data[a:b])) for a, b in spans)
     except (ValueError, IndexError, KeyError, TypeError) as error:
         raise ProviderError(
@@ -66,7 +67,14 @@ def parse(data: bytes, name: str) -> Ics:
     return Ics(data, blocks, tail)
 
 
+def _without(data: bytes, spans: list[tuple[int, int]]) -> bytes:
+    edges = [0, *(edge for span in spans for edge in span), len(data)]
+    return b"".join(data[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True))
+
+
+@lru_cache(maxsize=4096)
 def _event(raw: bytes) -> Event:
+    """An event is only ever looked at, so the same bytes need to be read once."""
     found = Event.from_ical(raw)
     if not isinstance(found, Event):
         raise TypeError("an event is expected")

@@ -74,12 +74,12 @@ def kind_of(name: str, cells: Iterable[str | None]) -> Kind:
         return Kind("text")
     sample = distinct[:: max(1, len(distinct) // SAMPLE)]
     unique = len(distinct) == len(filled) and len(filled) > 1
-    return _kind(name, sample, unique) or _wordy(name, filled, distinct, unique)
+    return (
+        _flag(name, filled) or _kind(name, sample, unique) or _wordy(name, filled, distinct, unique)
+    )
 
 
 def _kind(name: str, sample: list[str], unique: bool) -> Kind | None:
-    if _is_flag(name, sample):
-        return Kind("bool")
     if unique and _most(sample, _ID_CELL.match):
         return Kind("id")
     numeric = _most(sample, lambda cell: _plain_number(cell.strip()) is not None)
@@ -122,11 +122,13 @@ def _most(sample: list[str], test: Callable[[str], Any]) -> bool:
     return sum(1 for cell in sample if test(cell)) >= ENOUGH * len(sample)
 
 
-def _is_flag(name: str, sample: list[str]) -> bool:
-    words = {cell.strip().lower() for cell in sample}
-    if not words <= _YES | _NO:
-        return False
-    return bool(_FLAG.search(name)) if words <= {"0", "1"} else True
+def _flag(name: str, filled: list[str]) -> Kind | None:
+    """Yes and no; zeros and ones only when the header says so. All cells count, not distinct ones."""
+    words = [cell.strip().lower() for cell in filled]
+    known = [word for word in words if word in _YES | _NO]
+    if len(known) < ENOUGH * len(words) or len(set(words)) > 10:
+        return None
+    return Kind("bool") if set(known) - {"0", "1"} or _FLAG.search(name) else None
 
 
 def _dated(sample: list[str]) -> Kind | None:
@@ -227,7 +229,10 @@ def _email(text: str) -> str | None:
         return None
     try:
         return validate_email(
-            text.strip(), check_deliverability=False, globally_deliverable=False
+            text.strip(),
+            check_deliverability=False,
+            globally_deliverable=False,
+            test_environment=True,
         ).normalized.casefold()
     except EmailNotValidError:
         return None

@@ -277,9 +277,11 @@ class LocalMail:
         if stamp(sent):
             return
         if stamp(_leaving(path)):
-            self._settle(path, mail)
-        if stamp(sent):
-            return
+            found = self._settle(path, mail)
+            if found is Found.UNCLEAR:
+                raise ProviderError(_UNCLEAR, hint=_LOOK, unknown=True)
+            if found is Found.DONE:
+                return
         try:
             self._hand_over(path, mail)
         except ProviderError as error:
@@ -301,19 +303,19 @@ class LocalMail:
             lambda: move(path, _leaving(path)),
         )
 
-    def _settle(self, path: Path, mail: bytes) -> None:
-        """An earlier attempt broke off while the mail was leaving: find out, never send blindly."""
+    def _settle(self, path: Path, mail: bytes) -> Found:
+        """An earlier attempt broke off while the mail was leaving: find out, and file it so."""
         found = self._arrived(mail)
-        if found is Found.UNCLEAR:
-            raise ProviderError(_UNCLEAR, hint=_LOOK, unknown=True)
-        target = self._folder / "sent" / path.name if found is Found.DONE else path
-        move(_leaving(path), target)
+        if found is not Found.UNCLEAR:
+            move(_leaving(path), self._folder / "sent" / path.name if found is Found.DONE else path)
+        return found
 
     def _left(self, path: Path, mail: bytes, outcome: Outcome) -> Reconciled:
-        stage = self._stage(path.name, "held")
-        found = Found.DONE if stage == "sent" else Found.NOT_DONE
-        if stage == "leaving":
-            found = self._arrived(mail)
+        with locked(self.connection.work_dir, str(path)):
+            stage = self._stage(path.name, "held")
+            found = Found.DONE if stage == "sent" else Found.NOT_DONE
+            if stage == "leaving":
+                found = self._settle(path, mail)
         if found is Found.UNCLEAR:
             return Reconciled(found, why=f"{_UNCLEAR}; {_LOOK}")
         return Reconciled(found, outcome if found is Found.DONE else None)

@@ -6,7 +6,7 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -30,16 +30,21 @@ def address(text: str) -> Address:
         ProviderError: not one well-formed address, or a header smuggled into it.
     """
     plain(text, "address")
-    name, spec = parseaddr(text)
+    found = getaddresses([text])
+    name, spec = found[0] if len(found) == 1 else ("", text)
     try:
-        found = validate_email(
-            spec, check_deliverability=False, globally_deliverable=False, allow_smtputf8=False
+        valid = validate_email(
+            spec,
+            check_deliverability=False,
+            globally_deliverable=False,
+            test_environment=True,
+            allow_smtputf8=False,
         )
     except EmailNotValidError as error:
         raise ProviderError(
             f"'{text[:80]}' is not an e-mail address: {error}", hint="write it as name@domain"
         ) from None
-    return Address(name, username=found.local_part, domain=found.ascii_domain or found.domain)
+    return Address(name, username=valid.local_part, domain=valid.ascii_domain or valid.domain)
 
 
 def recipients(to: str | list[str]) -> tuple[Address, ...]:

@@ -272,10 +272,13 @@ class PostgresView:
 
     def put_back(self, key: str, image: Json) -> None:
         values = {name: image["values"][name] for name in self.writable}
-        if self.get(key) is None:
+        row = self.get(key)
+        if row is None:
             self.insert(values)
-        else:
-            self.update(key, {name: text for name, text in values.items() if name != self.key})
+            return
+        changed = {name: text for name, text in values.items() if text != row.values[name]}
+        if changed:
+            self.update(key, changed)
 
     def _select(self) -> sql.Composed:
         cells = sql.SQL(", ").join(
