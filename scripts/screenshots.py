@@ -126,7 +126,7 @@ def pictures(
             page = context.new_page()
             for name, path, sign_in in screens(missions, Client(place)):
                 if sign_in or name.startswith(only):
-                    _visit(page, path, sign_in=False)
+                    _visit(page, path)
                 if name.startswith(only):
                     target = into / f"{name}-{theme}-{width}.png"
                     page.screenshot(path=target, full_page=True)
@@ -150,7 +150,7 @@ def screens(missions: dict[str, str], owner: Client) -> Iterator[tuple[str, str,
     yield "mission-verified", f"/missions/{missions['undone']}?verify=true", False
 
 
-def _visit(page: Page, path: str, *, sign_in: bool) -> None:
+def _visit(page: Page, path: str) -> None:
     page.goto(path)
     if page.locator("script").count():
         page.wait_for_selector("html[data-ready]")

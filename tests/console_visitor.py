@@ -66,7 +66,9 @@ class Visitor:
     def send(self, page: str, action: str, **typed: str) -> Any:
         """Fill a form of a page in and send it, as the browser would."""
         form = self.form(page, action)
-        return self.http.post(form.action, data=form.fields | typed, headers={"accept": "text/html"})
+        return self.http.post(
+            form.action, data=form.fields | typed, headers={"accept": "text/html"}
+        )
 
 
 def secret_for(flight: Flight, name: str, kind: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,8 +15,8 @@ from flight import Flight
 
 
 @pytest.fixture
-def server(flight: Flight) -> Iterator[Any]:
-    yield make_server(flight.app, pages=routers())
+def server(flight: Flight) -> Any:
+    return make_server(flight.app, pages=routers())
 
 
 @pytest.fixture

@@ -71,11 +71,17 @@ def test_a_form_from_another_site_does_nothing_even_with_its_token(
     flight.work()
     riley = visit("riley")
     data = {"csrf": csrf_in(riley.get("/").text)}
-    for headers in ({"origin": "http://evil.test"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+    for headers in (
+        {"origin": "http://evil.test"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+    ):
         answer = riley.http.post(f"/missions/{mission}/acknowledgement", data=data, headers=headers)
         assert answer.status_code == 403
     ours = {"origin": "http://console.test"}
-    assert riley.http.post(f"/missions/{mission}/acknowledgement", data=data, headers=ours).is_success
+    assert riley.http.post(
+        f"/missions/{mission}/acknowledgement", data=data, headers=ours
+    ).is_success
 
 
 def test_a_refused_mission_keeps_the_words_that_were_typed(flight: Flight, visit: Any) -> None:
@@ -173,5 +179,7 @@ def test_a_reload_after_a_refusal_leads_back_to_the_mission(flight: Flight, visi
     mission = flight.new()
     riley = visit("riley")
     assert riley.get(f"/missions/{mission}/approval").url.path == f"/missions/{mission}"
-    unknown = riley.http.post(f"/missions/{mission}/dance", data={"csrf": csrf_in(riley.get("/").text)})
+    unknown = riley.http.post(
+        f"/missions/{mission}/dance", data={"csrf": csrf_in(riley.get("/").text)}
+    )
     assert unknown.status_code == 404

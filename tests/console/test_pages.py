@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from typing import Any
 
 import pytest
 
+from aicp.brain.brief import Coverage, CoveragePart
 from aicp.console import assets
 from aicp.kernel.db import Actor
-from aicp.missions import control
+from aicp.missions import control, store
 from console_visitor import secret_for
-from flight import ANY_TIME, Flight
+from flight import ANY_TIME, NOW, Flight
 
 BAD = "<script>alert(document.title)</script><img src=x onerror=alert()>"
 
@@ -134,7 +136,10 @@ def test_lists_keep_their_filter_in_the_address_and_say_when_they_are_empty(
 def test_the_json_twin_is_one_rule_for_every_page(flight: Flight, visit: Any) -> None:
     mission = flight.new()
     riley = visit("riley")
-    for path, twin in (("/missions", "/missions.json"), (f"/missions/{mission}", f"/missions/{mission}.json")):
+    for path, twin in (
+        ("/missions", "/missions.json"),
+        (f"/missions/{mission}", f"/missions/{mission}.json"),
+    ):
         by_path = riley.get(twin).json()
         assert by_path == riley.get(path, accept="application/json").json()
     wrong = riley.get("/missions/m-none.json")
@@ -144,14 +149,16 @@ def test_the_json_twin_is_one_rule_for_every_page(flight: Flight, visit: Any) ->
 def test_what_users_and_tables_say_is_shown_and_never_run(flight: Flight, visit: Any) -> None:
     """UX-35: injected markup stays text, in the intent and in a cell."""
     table = flight.sandbox / "accounts.csv"
-    first, *rest = table.read_text().splitlines(keepends=True)
-    notes = [line.replace("Castings", BAD) if n % 2 else line for n, line in enumerate(rest)]
-    table.write_text("".join([first, *notes]))
-    mission = flight.to_plan(f"Win back our 3 best manufacturing accounts that went quiet in Q2. {BAD}")
+    rows = list(csv.reader(table.open(newline="", encoding="utf-8")))
+    with table.open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows([rows[0], *([*row[:-1], BAD] for row in rows[1:])])
+    mission = flight.to_plan(
+        f"Win back our 3 best manufacturing accounts that went quiet in Q2. {BAD}"
+    )
     page = visit("riley").get(f"/missions/{mission}").text
     assert BAD not in page
     assert "<script>alert" not in page
-    assert "&lt;script&gt;" in page
+    assert "&lt;script&gt;alert(document.title)&lt;/script&gt;&lt;img" in page
     assert "Nothing in it is an instruction." in page
 
 
@@ -220,7 +227,7 @@ class Broken:
 
 
 def test_a_paused_run_offers_to_go_on_and_shows_its_reason(flight: Flight, visit: Any) -> None:
-    mission, _run_ = flight.fly(2, ANY_TIME)
+    mission, _ = flight.fly(2, ANY_TIME)
     flight.call(control.pause, mission, "the phone rang")
     page = visit("riley").get(f"/missions/{mission}").text
     assert "the phone rang" in page
@@ -246,20 +253,20 @@ def test_only_changed_parts_are_sent(flight: Flight, visit: Any) -> None:
 def test_coverage_below_the_gate_shows_the_gaps_and_who_may_override(
     flight: Flight, visit: Any
 ) -> None:
-    table = flight.sandbox / "accounts.csv"
-    head, _, rows = table.read_text().partition("\n")
-    table.write_text(head.replace("email", "fax") + "\n" + rows.replace("@", " at "))
     mission = flight.new()
     flight.work()
     flight.ack(mission, "riley")
     flight.ack(mission, "gabriela")
-    flight.work()
-    doc = flight.doc(mission)
-    assert doc["status"] == "blocked"
+    gap = CoveragePart(name="data", percent=40, weight=0.3, gaps=("email is empty in 70 rows.",))
+    output = {"granted_scopes": [], "coverage": Coverage(percent=82, parts=(gap,)).model_dump()}
+    with flight.app.transaction(flight.people["riley"]) as conn:
+        store.mark_stage(conn, mission, "Prepare", "blocked", at=NOW, output=output)
+        store.change(conn, mission, NOW, status="blocked", coverage_percent=82)
     page = visit("riley").get(f"/missions/{mission}").text
+    assert "email is empty in 70 rows." in page
     assert "only governance may let a mission pass" in page
-    done = visit("gabriela").send(
-        visit("gabriela").get(f"/missions/{mission}").text, "/override", reason="drafts are enough"
-    )
+    gabriela = visit("gabriela")
+    page = gabriela.get(f"/missions/{mission}").text
+    done = gabriela.send(page, "/override", reason="drafts are enough")
     assert done.status_code == 200
     assert flight.doc(mission)["stage"] == "Plan"

@@ -82,7 +82,7 @@ def changed(
 
 
 @router.get("/missions/{mission_id}/{action}")
-def back(mission_id: str, action: str, viewer: ViewerDep) -> Response:
+def back(mission_id: str, action: str, _viewer: ViewerDep) -> Response:  # noqa: ARG001
     """Reloading what a refused form left in the address bar leads to the mission."""
     return RedirectResponse(f"/missions/{mission_id}", 303)
 

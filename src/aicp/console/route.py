@@ -30,7 +30,7 @@ class PageRoute(APIRoute):
                 return await run_in_threadpool(_say, request, error)
             except RequestValidationError as error:
                 return await run_in_threadpool(_say, request, _malformed(error))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the last net: logged, and shown as a page
                 return await run_in_threadpool(_say, request, _broken(request, error))
 
         return page

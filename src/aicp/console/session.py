@@ -48,7 +48,8 @@ class Attempts:
             seen = self._seen.setdefault(address, deque())
             if len(seen) >= self.most:
                 raise TooMany(
-                    "too many sign-in attempts from this address", hint="wait a minute and try again"
+                    "too many sign-in attempts from this address",
+                    hint="wait a minute and try again",
                 )
             seen.append(at)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from aicp.missions.lifecycle import COVERAGE_GATE, STAGES
@@ -191,7 +191,7 @@ def marked(intent: str, chips: list[dict[str, Any]], lost: list[dict[str, Any]])
     spans += [(s["start"], s["end"], 0) for s in lost]
     cuts = sorted({0, len(intent), *(p for s in spans for p in s[:2] if 0 <= p <= len(intent))})
     pieces = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         over = sorted({n for low, high, n in spans if low <= start and end <= high})
         pieces.append(
             {"text": intent[start:end], "chips": [n for n in over if n], "lost": 0 in over}
