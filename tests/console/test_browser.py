@@ -93,7 +93,7 @@ def test_every_screen_is_accessible_fits_and_is_quiet(
     approve = apart(flight.to_approve)
     unclear = flight.new("Win back our best accounts, frobnicating the zebra list.")
     apart(flight.work)
-    tab = Tab(browser, address)
+    tab = Tab(browser, address, reduced_motion="reduce")  # colours change at once
     tab.sign_in(flight)
     paths = ["/", "/missions", "/missions?stage=Home", f"/missions/{undone}?verify=true"]
     for path in (*paths, f"/missions/{approve}", f"/missions/{unclear}"):
