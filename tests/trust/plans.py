@@ -73,7 +73,7 @@ def outputs(draft: Any = DRAFT_ID) -> dict[int, dict[str, Any]]:
 def the_call(plan: Plan, cursor: int) -> Asked:
     """Exactly the approved call after `cursor` finished steps."""
     at = plan.play.steps[cursor]
-    args = dict(at.args) | {name: DRAFT_ID for name in at.refs}
+    args = dict(at.args) | dict.fromkeys(at.refs, DRAFT_ID)
     return Asked(at.tool, at.account, args)
 
 
