@@ -88,7 +88,7 @@ def reopen(
     return records, change
 
 
-def _each(  # noqa: PLR0917 - one call site a verb
+def _each(
     snapshot: Snapshot,
     ids: list[str],
     edit: Callable[[Record], None],

@@ -16,7 +16,7 @@ class Command:
 
     __slots__ = ("arguments", "examples", "handler", "options", "summary", "words")
 
-    def __init__(  # noqa: PLR0917 - a table reads best without names
+    def __init__(
         self,
         summary: str,
         arguments: str,
