@@ -82,6 +82,7 @@ def build(
         evidence=LocalEvidence(settings.data_dir / "evidence"),
         work_dir=settings.data_dir / "work",
         roots=settings.roots,
+        private=settings.data_dir,
         model=settings.model_name or None,
         hold_seconds=settings.integer("hold_seconds"),
         approval_hours=settings.integer("approval_hours"),

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from aicp.client import running, tokens
 from aicp.errors import AicpError
-from aicp.settings import Settings, from_env
+from aicp.settings import SANDBOX, Settings, from_env
 
 GIGABYTE = 1_000_000_000
 
@@ -274,7 +274,7 @@ def signed_in(data: Path) -> Check:
 
 
 def roots(settings: Settings) -> list[Check]:
-    named = [root for root in settings.roots if root != settings.data_dir]
+    named = [root for root in settings.roots if root != settings.data_dir / SANDBOX]
     missing = [str(root) for root in named if not root.is_dir()]
     if missing:
         return [
