@@ -16,7 +16,7 @@ def interleaved(runs: Mapping[str, Run], rounds: int) -> dict[str, list[list[flo
     """
     found: dict[str, list[list[float]]] = {name: [] for name in runs}
     for number in range(rounds):
-        names = list(runs) if number % 2 == 0 else list(reversed(runs))
+        names = list(runs)[:: 1 if number % 2 == 0 else -1]
         for name in names:
             found[name].append(list(runs[name]()))
     return found
