@@ -112,7 +112,7 @@ class Database:
                 "the database gave no connection within 10 seconds",
                 hint="run `aicp doctor`; the system resumes by itself once the database is back",
             ) from None
-        except psycopg.DataError as error:
+        except (psycopg.DataError, UnicodeEncodeError) as error:
             raise BadInput(
                 f"the request holds a value that cannot be stored ({type(error).__name__})",
                 hint="take out control characters and values that are out of range",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from aicp.errors import BadInput, Forbidden, GateBlocked
@@ -125,16 +124,6 @@ def sheet(conn: Connection, mission: Mission, row: ApprovalRow, plan: Plan) -> d
         "steps": [step.model_dump(mode="json") for step in play.steps],
         "notes": list(play.notes),
     }  # fmt: skip
-
-
-def expire(conn: Connection, mission: Mission, row: ApprovalRow, *, at: datetime) -> None:
-    """Close a request whose time is over."""
-    store.settle_approval(conn, row.id, "expired", reason="nobody decided in time", at=at)
-    store.mark_stage(conn, mission.id, "Approve", "blocked", at=at, reason="the approval expired")
-    store.change(
-        conn, mission.id, at, status="blocked",
-        blocking_reason="the approval expired; choose the play again to ask anew",
-    )  # fmt: skip
 
 
 def _open_request(conn: Connection, mission_id: str) -> tuple[Mission, ApprovalRow]:

@@ -78,12 +78,16 @@ def resume(
         ).on(mission.id, "outcome-unknown")
     if mission.run_state == "paused":
         return _resume_run(conn, actor, services, mission)
-    if mission.status == "blocked" and mission.run_state == "idle":
+    stuck = mission.status == "blocked" and mission.run_state in ("idle", "running")
+    if stuck and mission.current_stage in flow.WORKING:
         store.mark_stage(conn, mission.id, mission.current_stage, "in_progress", at=at)
         store.change(conn, mission.id, at, status="in_progress", blocking_reason="")
         flow.enqueue_stage(conn, mission, mission.current_stage)
         return {"stage": mission.current_stage, "run_state": mission.run_state}
-    raise GateBlocked(f"nothing is paused or blocked: the run is {mission.run_state}")
+    raise GateBlocked(
+        f"there is nothing to resume in {mission.current_stage}: the run is {mission.run_state}",
+        hint=f"see `aicp mission show {mission.id}`",
+    )
 
 
 def stop(conn: Connection, actor: Actor, services: Services, mission_id: str) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from aicp.errors import BadInput, Forbidden
-from aicp.toolkits.providers.base import Connection
+from aicp.toolkits.providers.base import Connection, ProviderError
+from aicp.toolkits.providers.local.messages import address
+from aicp.toolkits.providers.local.smtp import server_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,14 @@ def _table(source: str, roots: tuple[Path, ...], work_dir: Path) -> Connection:
 def _postgres(url: str, table: str, work_dir: Path) -> Connection:
     if not table:
         raise BadInput("the database URL names no table", hint="write postgresql://…/crm#accounts")
-    if urlsplit(url).password:
+    try:
+        parts = urlsplit(url)
+        secret = parts.password or "password" in parse_qs(parts.query)
+    except ValueError:
+        raise BadInput(
+            "the source is not a database URL", hint="write postgresql://host/crm#accounts"
+        ) from None
+    if secret:
         raise BadInput(
             "the database URL holds a password, which would be stored with the mission",
             hint="use ~/.pgpass or PGPASSWORD of the server, and leave it out of the URL",
@@ -78,13 +86,7 @@ def _postgres(url: str, table: str, work_dir: Path) -> Connection:
 def _mail(
     sources: Sources, roots: tuple[Path, ...], hold_seconds: int, work_dir: Path
 ) -> Connection:
-    host, _, port = sources.smtp.rpartition(":")
-    if sources.smtp and (not host or not port.isdecimal()):
-        raise BadInput(
-            f"'{sources.smtp}' is not host:port", hint="write --smtp mail.example.com:587"
-        )
-    if sources.sender and not parseaddr(sources.sender)[1]:
-        raise BadInput(f"'{sources.sender}' is not a sender address")
+    _check_mail(sources)
     folder = _inside(sources.mail_folder, roots) if sources.mail_folder else work_dir / "mail"
     config: dict[str, Any] = {
         "folder": str(folder),
@@ -98,6 +100,22 @@ def _mail(
     return Connection("mail", f"smtp {sources.smtp}" if sources.smtp else "mail", config, work_dir)
 
 
+def _check_mail(sources: Sources) -> None:
+    try:
+        if sources.smtp:
+            server_at(sources.smtp)
+    except ProviderError as error:
+        raise BadInput(error.message, hint="write --smtp mail.example.com:587") from None
+    try:
+        if sources.sender:
+            address(sources.sender)
+    except ProviderError:
+        raise BadInput(
+            f"{sources.sender[:80]!r} is not a sender address",
+            hint='write "Riley Chen <riley@example.com>"',
+        ) from None
+
+
 def _inside(name: str, roots: tuple[Path, ...]) -> Path:
     """The real path, refused outside the allowed folders (links are followed first)."""
     path = Path(name)
@@ -105,7 +123,12 @@ def _inside(name: str, roots: tuple[Path, ...]) -> Path:
         raise BadInput(
             f"'{name}' is not an absolute path", hint="the command line sends absolute paths"
         )
-    real = path.resolve()
+    try:
+        real = path.resolve()
+    except (OSError, ValueError, RuntimeError):  # a NUL, half a character, a link to itself
+        raise BadInput(
+            f"{name!r} is not a path that can be followed", hint="correct the path"
+        ) from None
     if not any(real.is_relative_to(root) for root in roots):
         raise Forbidden(
             f"{path} lies outside the folders this server may touch",

@@ -21,7 +21,7 @@ from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust import journal
 from aicp.trust.gate import Asked, Facts, Verdict, judge
 from aicp.trust.plan import Plan, Step
-from aicp.trust.safeguards import Context, breaches, rate_of
+from aicp.trust.safeguards import Context, bare, breaches, rate_of
 
 
 class CallDenied(GateBlocked):
@@ -244,7 +244,7 @@ def context_of(
         now=run.clock(),
         leaves_at=datetime.fromisoformat(not_before) if not_before else None,
         zone=step.zone,
-        recipient=str(args.get("to", "")),
+        to=bare(args.get("to")),
         body=_body(run.plan, step),
         calls_done=step.seq - 1,
         recipients=_recipients_before(run.plan, step),
@@ -270,7 +270,7 @@ def _recipients_before(plan: Plan, step: Step) -> frozenset[str]:
     leaving = (
         s for s in plan.play.steps[: step.seq - 1] if s.tool_name in ("mail.schedule", "mail.send")
     )
-    return frozenset(str(s.args.get("to", "")).casefold() for s in leaving)
+    return frozenset(address for s in leaving for address in bare(s.args.get("to")))
 
 
 def _deny_unless(run: Run, asked: Asked, verdict: Verdict) -> None:

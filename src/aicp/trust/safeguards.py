@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from email.utils import getaddresses
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aicp.toolkits.model import UndoTier
 from aicp.trust.plan import Safeguard, Step
 
 LEAVING = ("mail.schedule", "mail.send")  # calls after which something goes to a recipient
+LOOKAHEAD = 15  # days: every weekday twice, since a clock change may swallow one window
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Context:
     now: datetime
     leaves_at: datetime | None = None  # when the effect leaves; None for what stays inside
     zone: str = ""  # the recipient's IANA zone, when known
-    recipient: str = ""
+    to: tuple[str, ...] = ()  # who receives it, as `bare` writes them
     body: str = ""
     calls_done: int = 0
     recipients: frozenset[str] = frozenset()  # those reached or held so far
@@ -48,6 +50,13 @@ def breaches(
     return [Breach(guard, why) for guard, why in found if why]
 
 
+def bare(to: Any) -> tuple[str, ...]:
+    """The addresses of a `to` argument, however written: no names, no spaces, lower case, each once."""
+    listed = [str(one) for one in (to if isinstance(to, list | tuple) else [to]) if one]
+    found = (spec or text for text in listed for _, spec in getaddresses([text]))
+    return tuple(dict.fromkeys(address.strip().casefold() for address in found))
+
+
 def inside(window: dict[str, Any], moment: datetime, zone: str) -> bool:
     """Whether a moment lies in a send window, in the given zone (window zone wins if it names one)."""
     named = window.get("zone", "")
@@ -58,7 +67,7 @@ def inside(window: dict[str, Any], moment: datetime, zone: str) -> bool:
 
 
 def next_inside(window: dict[str, Any], after: datetime, zone: str) -> datetime:
-    """The first moment at or after `after` that lies in the window; within eight days by construction.
+    """A moment in the window: `after` itself, or the next time that the window opens.
 
     Raises:
         ValueError: the window is empty.
@@ -69,12 +78,12 @@ def next_inside(window: dict[str, Any], after: datetime, zone: str) -> datetime:
     place = ZoneInfo(zone if named in ("", "recipient") else named)
     opens = time.fromisoformat(window["from"])
     local = after.astimezone(place)
-    for days in range(9):
-        opening = datetime.combine(local.date() + timedelta(days=days), opens, place).astimezone(
-            UTC
-        )
-        if opening >= after and inside(window, opening, zone):
-            return opening
+    for days in range(LOOKAHEAD):
+        wall = datetime.combine(local.date() + timedelta(days=days), opens, place)
+        for fold in (0, 1):  # where the clock goes back, a window opens twice
+            opening = wall.replace(fold=fold).astimezone(UTC)
+            if opening >= after and inside(window, opening, zone):
+                return opening
     raise ValueError("the send window is empty")
 
 
@@ -84,14 +93,17 @@ def _window(guard: Safeguard, step: Step, _args: dict[str, Any], context: Contex
     if guard.params.get("zone") in (None, "", "recipient") and not context.zone:
         return "the recipient's time zone is not known, so the send window cannot be kept"
     moment = context.leaves_at or context.now
-    if inside(guard.params, moment, context.zone or "UTC"):
+    try:
+        kept = inside(guard.params, moment, context.zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a zone out of a cell may be anything
+        return "the time zone is not one we know, so the send window cannot be kept"
+    if kept:
         return ""
     return f"{moment.isoformat(timespec='minutes')} is outside the send window ({guard.text})"
 
 
 def _exclusion(guard: Safeguard, _step: Step, args: dict[str, Any], context: Context) -> str:
-    addresses = {a.casefold() for a in guard.params.get("addresses", ())}
-    if context.recipient and context.recipient.casefold() in addresses:
+    if set(context.to) & set(bare(guard.params.get("addresses", ()))):
         return f"the recipient is on the exclusion list ({guard.text})"
     if str(args.get("key", "")) in {str(k) for k in guard.params.get("keys", ())}:
         return f"row {args['key']} is on the exclusion list ({guard.text})"
@@ -135,17 +147,17 @@ def _budget(guard: Safeguard, step: Step, _args: dict[str, Any], context: Contex
 
 
 def _audience(guard: Safeguard, step: Step, _args: dict[str, Any], context: Context) -> str:
-    allowed = {a.casefold() for a in guard.params.get("addresses", ())}
-    if allowed and context.recipient and context.recipient.casefold() not in allowed:
+    allowed = set(bare(guard.params.get("addresses", ())))
+    if allowed and set(context.to) - allowed:
         return "the recipient is not in the approved audience"
     return _recipients(guard, step, context)
 
 
 def _recipients(guard: Safeguard, step: Step, context: Context) -> str:
     most = guard.params.get("max_recipients")
-    if most is None or not context.recipient or step.tool_name not in LEAVING:
+    if most is None or not context.to or step.tool_name not in LEAVING:
         return ""
-    reached = context.recipients | {context.recipient.casefold()}
+    reached = context.recipients.union(context.to)
     return f"more than {most} recipients would be reached" if len(reached) > int(most) else ""
 
 
@@ -162,7 +174,7 @@ def _kept_by_the_journal(*_: object) -> str:
 
 def _privacy(_guard: Safeguard, step: Step, _args: dict[str, Any], context: Context) -> str:
     """Each mail carries one recipient's data to that recipient only."""
-    if step.tool_name in ("mail.draft", "mail.send") and context.recipient.count("@") > 1:
+    if step.tool_name in ("mail.draft", "mail.send") and len(context.to) > 1:
         return "the mail would show one recipient's address to another"
     return ""
 
