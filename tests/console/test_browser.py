@@ -19,6 +19,10 @@ from flight import Flight
 
 CHROMIUM = Path("/usr/bin/chromium")
 SIDEWAYS = "document.documentElement.scrollWidth - innerWidth"
+# Every kind of thing is opened once a page; the long lists of like rows below the first stay shut.
+OPEN = """document.querySelectorAll(
+  'details:not(.calls ~ .calls, .calls li + li details, .bundle ~ .bundle, .read + .read)'
+).forEach((d) => (d.open = d.id !== 'stage-events' || d.querySelectorAll('tr').length < 40))"""
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 pytestmark = [
     pytest.mark.browser,
@@ -98,7 +102,7 @@ def test_every_screen_is_accessible_fits_and_is_quiet(
     paths = ["/", "/missions", "/missions?stage=Home", f"/missions/{undone}?verify=true"]
     for path in (*paths, f"/missions/{approve}", f"/missions/{unclear}"):
         page = tab.open(path)
-        page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        page.evaluate(OPEN)
         for width in (390, 1440):
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate(SIDEWAYS) <= 0, (path, width)

@@ -12,7 +12,7 @@ import pytest
 
 from aicp.errors import AicpError
 from aicp.kernel.ids import new_id
-from aicp.missions import control, define, store
+from aicp.missions import control, define, store, view
 from flight import ANY_TIME, NOW, WIN_BACK, Flight
 
 PHONES = "Normalise all phone numbers to international format."
@@ -315,6 +315,8 @@ def test_an_error_of_ours_in_the_middle_of_a_run_leaves_a_mission_one_can_resume
         ).fetchone()
     flight.work()
     assert flight.doc(mission)["status"] == "blocked"
+    with flight.app.transaction(flight.people["riley"]) as conn:
+        assert "execution_failed" in {e["event"] for e in view.events(conn, mission, after=0)}
     with psycopg.connect(flight.owner_url) as conn:
         conn.execute(
             "update connections set config = jsonb_set(config, '{path}', to_jsonb(%s::text))"

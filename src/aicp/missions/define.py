@@ -72,6 +72,12 @@ def create(conn: Connection, actor: Actor, services: Services, new: NewMission) 
         conn, actor, "intent_submitted", {"intent_length": len(intent), "source": "freeform"}, at=at,
         mission_id=mission_id, correlation_id=mission.correlation_id, stage="Home",
     )  # fmt: skip
+    for connection in made:
+        record(
+            conn, actor, "toolkit_selected",
+            {"toolkit_id": connection.toolkit, "auth_status": "not_needed"}, at=at,
+            mission_id=mission_id, correlation_id=mission.correlation_id, stage="Home",
+        )  # fmt: skip
     flow.enter(conn, actor, mission, at=at, output={"mission": mission_id})
     return mission_id
 

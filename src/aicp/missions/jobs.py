@@ -12,6 +12,7 @@ from aicp.missions.lifecycle import Stage
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.logs import log
+from aicp.telemetry.record import record
 
 STAGE_JOBS: dict[Stage, Callable[[Services, Mission], None]] = {
     "Define": define.run,
@@ -88,3 +89,9 @@ def _block(services: Services, mission: Mission, error: AicpError) -> None:
             conn, actor, current, reason=reason, readiness=readiness, code=error.reason_code,
             at=services.clock(),
         )  # fmt: skip
+        if current.run_state == "running":
+            record(
+                conn, actor, "execution_failed", {"reason": error.reason_code}, at=services.clock(),
+                mission_id=mission.id, correlation_id=mission.correlation_id, stage="Execute",
+                status="error",
+            )  # fmt: skip

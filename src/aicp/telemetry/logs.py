@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from pathlib import Path
@@ -41,7 +42,10 @@ def configure(service: str, *, env: str, level: str, file: Path | None = None) -
         return redact(event)
 
     def render(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-        return orjson.dumps(event, default=str).decode()
+        try:
+            return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        except TypeError:  # half characters and numbers beyond 64 bits: the line is written still
+            return json.dumps(event, default=str, skipkeys=True)
 
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

@@ -13,27 +13,29 @@ SECRET_KEYS = re.compile(
     r"(?i)(password|passwd|secret|token|api[_-]?key|authorization|cookie|credential|private[_-]?key)"
 )
 SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("url-credentials", re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")),
+    ("url-userinfo", re.compile(r"(?<=://)[^/\s:@?#<>]*:[^/\s?#]+(?=@)")),
     ("bearer", re.compile(r"(?i)\bbearer\s+[\w.~+/-]{8,}=*")),
-    ("jwt", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")),
-    ("email", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
+    ("jwt", re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")),
+    # A match begins where a word does: without that, long text costs its length squared.
+    ("email", re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
     ("phone", re.compile(r"(?<![\w-])\+\d[\d\s().-]{7,17}\d(?![\w-])")),
 )
 
 
 def redact(value: Any) -> Any:
-    """The same JSON value with secrets and personal data replaced; never raises, idempotent."""
+    """The same JSON value with secrets and personal data replaced, keys as well; idempotent."""
     if isinstance(value, str):
         return _redact_text(value)
     if isinstance(value, dict):
-        return {k: _redact_pair(str(k), v) for k, v in value.items()}
+        return {_redact_text(str(k)): _redact_pair(str(k), v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [redact(item) for item in value]
     return value
 
 
 def _redact_pair(key: str, value: Any) -> Any:
-    if SECRET_KEYS.search(key) and isinstance(value, str) and value:
+    """Under a secret's name text and whatever holds text is a secret; numbers are counts."""
+    if SECRET_KEYS.search(key) and isinstance(value, str | bytes | dict | list | tuple) and value:
         return "<secret>"
     return redact(value)
 
