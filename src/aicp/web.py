@@ -74,7 +74,9 @@ def install_errors(server: FastAPI) -> None:
     def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-        wrong = BadInput(f"{place}: {first['msg']}", hint="see /docs for what this route takes")
+        wrong = BadInput(
+            f"{place}: {first['msg']}", hint="see /api/openapi.json for what this route takes"
+        )
         return JSONResponse(error_body(wrong, correlation_of(request)), status_code=422)
 
     @server.exception_handler(Exception)
