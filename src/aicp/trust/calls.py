@@ -160,7 +160,7 @@ def facts_of(conn: Connection, run: Run, *, lock: bool = False) -> Facts:
         " coalesce(a.status, ''), a.consumed_at is not null,"
         " array(select unnest(c.granted_scopes) from connections c where c.mission_id = m.id)"
         " from missions m left join approvals a on a.id = %s and a.mission_id = m.id where m.id = %s"
-        + (" for update of m" if lock else ""),
+        + (" for no key update of m" if lock else ""),
         (run.approval_id, run.mission_id),
     ).fetchone()
     if row is None:
