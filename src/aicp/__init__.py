@@ -1,5 +1,5 @@
 """The AI Employee Control Plane."""
 
-from importlib.metadata import version
-
-__version__ = version("aicp")
+__version__ = (
+    "0.1.0"  # as in pyproject.toml; a constant, because `bd` starts in less than a look-up
+)

@@ -10,7 +10,7 @@ import pytest
 
 from aicp.cli.render import cells
 from aicp.kernel import postgres
-from cli.conftest import DELEGATE, OWNER, System, typed
+from cli.system import DELEGATE, OWNER, System, typed
 
 
 def _named(said, name: str) -> dict[str, str]:

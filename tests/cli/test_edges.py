@@ -10,7 +10,7 @@ import click
 import pytest
 
 from aicp.cli import main as cli_main
-from cli.conftest import DELEGATE, PHONES, System, typed
+from cli.system import DELEGATE, PHONES, System, typed
 
 
 def _commands(group: click.Group, path: tuple[str, ...] = ()):

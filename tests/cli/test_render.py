@@ -8,7 +8,7 @@ import click
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicp.cli.render import Look, cells, clean, fields, fit, table, when, wrap
+from aicp.cli.render import Look, broken, cells, clean, fields, fit, table, when, wrap
 from aicp.telemetry.catalogue import catalogue
 
 
@@ -31,6 +31,21 @@ def test_a_cut_text_never_takes_more_cells_than_it_may(text, width):
 def test_a_table_on_a_terminal_stays_inside_it(rows, width):
     lines = list(table(rows, ("STATE", "TEXT"), Look(width, fits=True), indent=2))
     assert max(cells(click.unstyle(line)) for line in lines) <= width
+
+
+@given(st.text(), st.integers(2, 40))
+def test_broken_text_fits_and_loses_nothing_but_spaces(text, width):
+    lines = broken(clean(text), width)
+    assert max(map(cells, lines)) <= width
+    assert "".join(lines).replace(" ", "") == clean(text).replace(" ", "")
+
+
+def test_a_wrapping_column_goes_on_below_itself_and_hides_nothing():
+    rows = [(1, "one two three four five six seven eight nine ten eleven")]
+    lines = [
+        click.unstyle(line) for line in table(rows, ("#", "WHAT"), Look(40, fits=True), wraps=True)
+    ]
+    assert lines == ["#  WHAT", "1  one two three four five six seven", "   eight nine ten eleven"]
 
 
 def test_columns_align_by_cells_numbers_to_the_right_and_empty_columns_vanish():

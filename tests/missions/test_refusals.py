@@ -53,10 +53,10 @@ def test_a_plan_changed_by_one_character_does_not_run(flight: Flight, database_u
     """TR-10, I-1: the stored plan is altered behind the product's back after the approval."""
     before = flight.state()
     mission = flight.to_execute()
-    owner = database_url  # the product's own login may not change plans at all
-    with psycopg.connect(owner) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with psycopg.connect(database_url) as conn:  # the product's own login may not change plans at all
         conn.execute("set role authenticated")
-        conn.execute("update plans set plan = plan where mission_id = %s", (mission,))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("update plans set plan = plan where mission_id = %s", (mission,))
     _tamper(flight, mission)
     flight.work()
     doc = flight.doc(mission)

@@ -12,6 +12,7 @@ from aicp.trust.plan import ScoreTerm, reversibility_of
 WEIGHTS = {"coverage": 0.45, "reversibility": 0.2, "precedents": 0.15, "writes": 0.1, "cost": 0.1}
 UNDO = {"read-only": 1.0, "high": 1.0, "medium": 0.6, "low": 0.3, "none": 0.0}
 ENOUGH = 3  # precedents count half at this number, and approach 1 from there
+UNRATED = 3.0  # of 5: finished, and nobody said how it was
 
 
 def parts_of(brief: Brief) -> tuple[str, ...]:
@@ -50,8 +51,8 @@ def score(
         _term("coverage", len(covered) / max(1, len(covered) + len(missing)),
               why + (f"; not {', '.join(missing)}" if missing else "")),
         _term("reversibility", UNDO[undo], f"the least reversible of {len(bound.steps)} steps: {undo}"),
-        _term("precedents", count / (count + ENOUGH) * rating / 5 if count else 0.0,
-              f"{count} finished missions, rated {rating:.1f} of 5" if count else "no finished missions yet"),
+        _term("precedents", count / (count + ENOUGH) * (rating or UNRATED) / 5 if count else 0.0,
+              _precedents(count, rating)),
         _term("writes", fewest / writes if writes else 1.0, f"{writes} changes; the fewest among the plays: {fewest}"),
         _term("cost", cheapest / cost if cost else 1.0, f"{formula} = {cost} s"),
     )  # fmt: skip
@@ -65,3 +66,10 @@ def mean(terms: Sequence[ScoreTerm]) -> float:
     """The weighted mean of the terms."""
     total = sum(term.weight for term in terms)
     return round(sum(term.value * term.weight for term in terms) / total, 4)
+
+
+def _precedents(count: int, rating: float) -> str:
+    if not count:
+        return "no finished missions yet"
+    told = f"rated {rating:.1f} of 5" if rating else "not rated yet"
+    return f"{count} finished mission{'s' * (count > 1)}, {told}"

@@ -209,7 +209,11 @@ def _safely(place: Callable[[str], str], url: str) -> str:
 def _schema(conn: Any, apply: str) -> Check:
     from aicp.schema.apply import schema_sha256
 
-    if conn.execute("select to_regclass('app.meta')").fetchone() == (None,):
+    there = conn.execute(
+        "select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where n.nspname = 'app' and c.relname = 'meta'"
+    ).fetchone()
+    if there is None:
         return Check("schema", "fail", "not there yet", f"run `{apply}`")
     try:
         with conn.transaction():

@@ -39,7 +39,7 @@ def apply(here: Here, as_json: bool) -> None:
 
     settings = from_env()
     outside = settings.owner_database_url or settings.database_url
-    made, where = _outside(settings) if outside else _embedded(settings)
+    made, where = apply_outside(settings) if outside else _embedded(settings)
     if as_json:
         put({"applied": made, "where": where, "schema_sha256": schema_sha256()})
         return
@@ -49,7 +49,7 @@ def apply(here: Here, as_json: bool) -> None:
     suggest(here, "aicp up")
 
 
-def _outside(settings: Settings) -> tuple[bool, str]:
+def apply_outside(settings: Settings) -> tuple[bool, str]:
     """Apply as the owner, and let the product's own login take on its roles."""
     from aicp.schema.apply import LOGIN
     from aicp.schema.apply import apply as apply_schema

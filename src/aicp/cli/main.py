@@ -94,6 +94,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     """Entry point: our errors become one sentence and their exit code (ux.md 7)."""
     words = sys.argv[1:] if argv is None else argv
     seen: dict[str, Any] = {}
+    sys.stdout = out = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123  closed by the caller
     for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter shows '?' for it
         with suppress(AttributeError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -102,8 +103,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         _leave_quietly()
-    except SystemExit as end:  # click turns a reader that left into exit 1
-        if isinstance(end.__context__, BrokenPipeError):
+    except SystemExit:
+        if sys.stdout is not out:  # click wraps it, and exits 1, when the reader left
             _leave_quietly()
         raise
     except (click.exceptions.Abort, KeyboardInterrupt):

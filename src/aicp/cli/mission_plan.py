@@ -248,21 +248,36 @@ def plan(here: Here, mission_id: str, rank: int | None, no_wait: bool, as_json: 
 @click.argument("mission_id", metavar="ID")
 @click.option("--digest", default="", help="The digest you read, at least its first 12 digits.")
 @click.option("--reason", default="", help="Kept with the decision.")
+@click.option(
+    "--calls", is_flag=True, help="Show every argument of every call, and approve nothing."
+)
 @click.option("--yes", is_flag=True, help="Do not ask: approve what the sheet shows now.")
 @utc_option
 @json_option
 @pass_here
 def approve(
-    here: Here, mission_id: str, digest: str, reason: str, yes: bool, utc: bool, as_json: bool
+    here: Here,
+    mission_id: str,
+    digest: str,
+    reason: str,
+    calls: bool,
+    yes: bool,
+    utc: bool,
+    as_json: bool,
 ) -> None:
     """Approve the exact calls of the plan. The last approval needed starts the run.
 
     \b
     Examples:
       aicp mission approve m-7k3                  # shows the sheet, then asks
+      aicp mission approve m-7k3 --calls          # every argument, to the letter
       aicp mission approve m-7k3 --digest 9f2c4a1be07d --reason "read all calls"
     """
     client = here.client()
+    if calls:
+        sheet = _sheet(client.get(path_of(mission_id)))
+        put(sheet["steps"]) if as_json else lines(sheets.arguments(sheet, look()))
+        return
     if not digest:
         digest = _read_and_agreed(client, mission_id, yes=yes, as_json=as_json, utc=utc)
     body = {"digest": digest, "rationale": reason}
@@ -326,13 +341,7 @@ def _read_and_agreed(
         GateBlocked: nothing is open to approve, or nobody is there to agree.
     """
     document = client.get(path_of(mission_id))
-    sheet = document["approval"]
-    if sheet is None:
-        raise GateBlocked(
-            f"there is nothing to approve yet: the mission is in {document['stage']}",
-            hint=f"see `{document['next'] or 'aicp mission show ' + document['id']}`",
-            code="not-open",
-        )
+    sheet = _sheet(document)
     if as_json and not yes:
         put(sheet)
     if not as_json:
@@ -347,7 +356,7 @@ def _read_and_agreed(
     if not asks():
         raise GateBlocked(
             "nothing was approved: nobody is there to ask",
-            hint=f"read the sheet, then: aicp mission approve {document['id']} --digest {digest[:16]}",
+            hint=f"read it (all arguments: --calls), then: aicp mission approve {document['id']} --digest {digest[:16]}",
             code="not-asked",
         )
     typed = click.prompt(
@@ -359,6 +368,16 @@ def _read_and_agreed(
     if typed.strip().lower() != digest[:8]:
         raise GateBlocked("nothing was approved: those are not the first 8 digits", code="digest")
     return digest
+
+
+def _sheet(document: Doc) -> Doc:
+    if document["approval"] is None:
+        raise GateBlocked(
+            f"there is nothing to approve yet: the mission is in {document['stage']}",
+            hint=f"see `{document['next'] or 'aicp mission show ' + document['id']}`",
+            code="not-open",
+        )
+    return document["approval"]
 
 
 def _select(client: Client, mission_id: str, rank: int, *, as_json: bool) -> None:

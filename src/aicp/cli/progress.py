@@ -110,13 +110,15 @@ class Teller:
         return clean(says.format_map(_Told(context)))
 
     def _step(self, seq: int, verdict: str) -> str:
-        step = self._known(seq)
+        step, room = self._known(seq), self._room()
         of = f"{seq:>3}/{len(self.steps)}"
-        subject = fit(clean(step.get("subject", "")), 44)
-        tier = step.get("undo_tier", "")
-        return (
-            f"{of}  {step.get('tool', ''):<18}  {tier:<2}  {subject:<44}  {clean(verdict)}".rstrip()
-        )
+        subject = fit(clean(step.get("subject", "")), room)
+        tool, tier = step.get("tool", ""), step.get("undo_tier", "")
+        return f"{of}  {tool:<14}  {tier:<2}  {subject:<{room}}  {clean(verdict)}".rstrip()
+
+    def _room(self) -> int:
+        """What the other columns leave to the subject of a call."""
+        return min(44, max(12, self.look.width - 60)) if self.look.fits else 44
 
     def _known(self, seq: int) -> Doc:
         if seq not in self.steps:

@@ -87,13 +87,14 @@ def bold(text: str) -> str:
 
 def table(
     rows: Iterable[Sequence[Any]], head: Sequence[str], look: Look, *,
-    paint: dict[int, Paint] | None = None, indent: int = 0,
+    paint: dict[int, Paint] | None = None, indent: int = 0, wraps: bool = False,
 ) -> Iterator[str]:  # fmt: skip
     """Aligned columns under a quiet header; numbers align right, empty columns are left out.
 
     On a terminal too narrow for them the last column gives way.
 
     Args:
+        wraps: the last column goes on below itself instead of being cut.
         paint: how to colour a column, applied after padding.
     """
     body = [[clean(cell) for cell in row] for row in rows]
@@ -104,10 +105,13 @@ def table(
     if look.fits:
         spare = look.width - indent - sum(widths) - 2 * (len(widths) - 1)
         widths[-1] = max(8, widths[-1] + min(0, spare))
-    right = [bool(body) and all(_is_number(row[i]) for row in body) for i in range(len(head))]
+    right = [_are_numbers([row[i] for row in body]) for i in range(len(head))]
     yield " " * indent + dim(_line(head, widths, right, {}))
+    below = " " * (indent + sum(widths[:-1]) + 2 * (len(widths) - 1))
     for row in body:
-        yield " " * indent + _line(row, widths, right, paint)
+        parts = broken(row[-1], widths[-1]) if wraps else [row[-1]]
+        yield " " * indent + _line([*row[:-1], parts[0]], widths, right, paint)
+        yield from (below + part for part in parts[1:])
 
 
 def _line(row: Sequence[str], widths: list[int], right: list[bool], paint: dict[int, Paint]) -> str:
@@ -120,8 +124,25 @@ def _line(row: Sequence[str], widths: list[int], right: list[bool], paint: dict[
     return "  ".join(out).rstrip()
 
 
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).replace("%", "").strip().isdigit() if text else False
+def _are_numbers(column: list[str]) -> bool:
+    told = [cell.replace(".", "", 1).replace("%", "").strip() for cell in column if cell]
+    return bool(told) and all(cell.isdigit() for cell in told)
+
+
+def broken(text: str, width: int) -> list[str]:
+    """The text in lines of at most that many cells, broken at spaces where there are any."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        rest = word
+        if line and cells(f"{line} {word}") <= width:
+            line = f"{line} {word}"
+            continue
+        lines += [line] if line else []
+        while cells(rest) > width:
+            head = rest[: max(1, width // 2)] if cells(rest[:width]) > width else rest[:width]
+            lines, rest = [*lines, head], rest[len(head) :]
+        line = rest
+    return [*lines, line]
 
 
 def fields(pairs: Iterable[tuple[str, Any]], look: Look, *, indent: int = 2) -> Iterator[str]:

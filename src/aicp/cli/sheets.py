@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -131,7 +132,7 @@ def readiness(mission: Doc, look: Look) -> Iterator[str]:
             (p["name"], f"{p['percent']:.0f} %", f"{p['weight']:.2f}", "; ".join(p["gaps"]))
             for p in covered["parts"]
         ]
-        yield from table(rows, ("PART", "COVERED", "WEIGHT", "GAPS"), look, indent=2)
+        yield from table(rows, ("PART", "COVERED", "WEIGHT", "GAPS"), look, indent=2, wraps=True)
     yield from connections(mission, look)
     if mission["inspections"]:
         yield from section("Read, and nothing else touched")
@@ -139,7 +140,7 @@ def readiness(mission: Doc, look: Look) -> Iterator[str]:
             (r["account"], r["rows"], "" if r["matched"] is None else r["matched"], r["purpose"])
             for r in mission["inspections"]
         ]
-        yield from table(rows, ("ACCOUNT", "ROWS", "MATCHED", "WHY"), look, indent=2)
+        yield from table(rows, ("ACCOUNT", "ROWS", "MATCHED", "WHY"), look, indent=2, wraps=True)
 
 
 def coverage_of(mission: Doc) -> Doc | None:
@@ -267,7 +268,29 @@ def _calls(steps: list[Doc], look: Look, *, whole: bool) -> Iterator[str]:
         (s["seq"], s["tool"].split("@")[0], s["account"], s["undo_tier"], f"{s['subject']}: {s['effect']}".lstrip(": "))
         for s in steps
     ]  # fmt: skip
-    yield from table(rows, ("#", "TOOL", "ACCOUNT", "UNDO", "EFFECT"), look, indent=2)
+    yield from table(rows, ("#", "TOOL", "ACCOUNT", "UNDO", "EFFECT"), look, indent=2, wraps=True)
+
+
+def arguments(approval: Doc, look: Look) -> Iterator[str]:
+    """Every argument of every call, to the letter, and where each value comes from."""
+    for step in approval["steps"]:
+        yield from section(
+            f"{step['seq']}  {step['tool']}  {clean(step['account'])}  {clean(step['subject'])}"
+        )
+        for name, value in step["args"].items():
+            told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for i, line in enumerate(told.splitlines() or [""]):
+                yield from wrap(line, look, indent=2, bullet=f"{name}  " if i == 0 else "    ")
+        for name, ref in step["refs"].items():
+            yield from wrap(
+                f"from step {ref['step']}, {ref['path']}", look, indent=2, bullet=f"{name}  "
+            )
+        for name, origin in step["provenance"].items():
+            trust = "" if origin["trusted"] else " (untrusted content)"
+            for line in wrap(
+                f"{name}: {origin['source']}, {origin['where']}{trust}", look, indent=4
+            ):
+                yield dim(line)
 
 
 def run(mission: Doc, look: Look) -> Iterator[str]:
@@ -346,7 +369,7 @@ def _difference(step: Doc, look: Look) -> Iterator[str]:
     rows = [
         (d.get("field", ""), d.get("ours", ""), d.get("theirs", "")) for d in step["difference"]
     ]
-    yield from table(rows, ("FIELD", "WE LEFT", "NOW"), look, indent=2)
+    yield from table(rows, ("FIELD", "WE LEFT", "NOW"), look, indent=2, wraps=True)
 
 
 def findings(mission: Doc, look: Look) -> Iterator[str]:
@@ -355,7 +378,7 @@ def findings(mission: Doc, look: Look) -> Iterator[str]:
         return
     yield from section(f"Findings  {len(mission['findings'])}")
     rows = [(when(f["at"], look, "%H:%M:%S"), f["rule"], f["message"]) for f in mission["findings"]]
-    yield from table(rows, ("AT", "RULE", "WHAT"), look, indent=2)
+    yield from table(rows, ("AT", "RULE", "WHAT"), look, indent=2, wraps=True)
 
 
 def bundles(rows: list[Doc], look: Look) -> Iterator[str]:

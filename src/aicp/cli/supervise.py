@@ -22,6 +22,7 @@ from typing import IO
 
 import httpx
 
+from aicp.cli.db import apply_outside
 from aicp.errors import Conflict, UpstreamDown
 from aicp.kernel import postgres
 from aicp.schema.apply import apply
@@ -69,7 +70,9 @@ class Supervisor:
         data = self.settings.data_dir
         (data / "logs").mkdir(parents=True, exist_ok=True)
         self._lock = _only_one(data)
-        if not self.settings.database_url:
+        if self.settings.database_url:
+            apply_outside(self.settings)
+        else:
             self._start_database()
         port = free_port(self.settings.host, self.settings.integer("port"))
         self.url = f"http://{self.settings.host}:{port}"

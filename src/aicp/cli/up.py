@@ -159,10 +159,15 @@ def wait_until_up(data: Path, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 90
     while not client.running(data).get("ready"):
         if process.poll() is not None:
-            log = (data / "logs" / "up.log").read_text(errors="replace").strip().splitlines()
-            raise UpstreamDown(
-                f"the system did not start: {log[-1] if log else 'no reason was logged'}"
-            )
+            raise _last_words((data / "logs" / "up.log").read_text(errors="replace"))
         if time.monotonic() > deadline:
             raise TimedOut("the system is not up after 90 seconds", hint=f"see {data / 'logs'}")
         time.sleep(0.1)
+
+
+def _last_words(log: str) -> UpstreamDown:
+    """The reason a start failed and its fix, out of the two lines every refusal ends with."""
+    lines = [line.strip() for line in log.strip().splitlines() if line.strip()]
+    reason = next((x.removeprefix("aicp: ") for x in reversed(lines) if x.startswith("aicp: ")), "")
+    fix = next((x.removeprefix("fix: ") for x in reversed(lines) if x.startswith("fix: ")), "")
+    return UpstreamDown(f"the system did not start: {reason or 'no reason was logged'}", hint=fix)

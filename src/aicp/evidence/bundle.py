@@ -56,6 +56,11 @@ def verify(store: EvidenceStore, tenant: str, manifest_sha256: str) -> list[Dama
     ]
 
 
+def damaged(store: EvidenceStore, tenant: str, manifest_sha256: str) -> bool:
+    """Whether the manifest itself is missing or not the one that was sealed."""
+    return bool(_check(store, tenant, "manifest", manifest_sha256, None))
+
+
 def manifest_of(store: EvidenceStore, tenant: str, manifest_sha256: str) -> dict[str, Any]:
     """The manifest as data, without checking it."""
     return json.loads(store.get(tenant, manifest_sha256))

@@ -10,9 +10,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from aicp.errors import BadInput, DatabaseDown
@@ -53,13 +55,13 @@ class Database:
 
     def __init__(self, url: str, *, name: str, size: int = 10, prepares: bool = True) -> None:
         self.url = url
-        self.pool = ConnectionPool(
+        self.pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=1,
             max_size=size,
             timeout=10,
-            check=ConnectionPool.check_connection,
             kwargs={
+                "autocommit": True,  # so that psycopg adds no begin: `_opening` has it
                 "application_name": f"aicp:{name}",
                 "connect_timeout": 5,
                 "prepare_threshold": 5 if prepares else None,
@@ -78,6 +80,19 @@ class Database:
             yield conn
 
     @contextmanager
+    def batch(self, actor: Actor) -> Iterator[Connection]:
+        """A transaction that only writes: its statements and its commit go out in one round trip.
+
+        No answer can be read inside; what the database refuses is raised at the end, and nothing is kept.
+
+        Raises:
+            DatabaseDown: the database does not answer.
+        """
+        with self._open("authenticated", actor.claims) as conn, conn.pipeline():
+            yield conn
+            conn.commit()
+
+    @contextmanager
     def service(self) -> Iterator[Connection]:
         """One transaction across tenants, for signing in, tenants themselves and the queue."""
         with self._open("service_role", "") as conn:
@@ -86,12 +101,12 @@ class Database:
     @contextmanager
     def _open(self, role: str, claims: str) -> Iterator[Connection]:
         try:
-            with self.pool.connection() as conn:
-                conn.execute(
-                    "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true)",
-                    (role, claims),
-                )
-                yield conn
+            conn = self._begin(_opening(role, claims))
+            try:
+                with conn:  # commits when the block ends well, else rolls back
+                    yield conn
+            finally:
+                self.pool.putconn(conn)
         except PoolTimeout:
             raise DatabaseDown(
                 "the database gave no connection within 10 seconds",
@@ -107,6 +122,24 @@ class Database:
                 f"the database connection broke ({type(error).__name__})",
                 hint="run `aicp doctor`; the system resumes by itself once the database is back",
             ) from error
+
+    def _begin(self, opening: sql.SQL) -> Connection:
+        """A connection with its transaction begun; those that broke while they idled are dropped.
+
+        At most as many can have broken as the pool holds; the one after them is fresh.
+        """
+        for _ in range(self.pool.max_size + 1):
+            conn = self.pool.getconn()
+            try:
+                conn.execute(opening)
+            except BaseException as error:
+                broke = isinstance(error, psycopg.OperationalError) and conn.broken
+                self.pool.putconn(conn)
+                if not broke:
+                    raise
+            else:
+                return conn
+        raise psycopg.OperationalError("every connection broke as soon as it was made")
 
     @contextmanager
     def lease(self, name: str) -> Iterator[bool]:
@@ -129,3 +162,16 @@ class Database:
 
     def close(self) -> None:
         self.pool.close()
+
+
+@lru_cache(maxsize=4096)
+def _opening(role: str, claims: str) -> sql.SQL:
+    """The beginning of a transaction and who is asking, in one round trip.
+
+    Only after `begin` do the settings hold for more than their own statement, and never for longer
+    than the transaction. The pool ends it: commit when the block ends well, else rollback.
+    """
+    opening = sql.SQL(
+        "begin; select set_config('role', {}, true), set_config('request.jwt.claims', {}, true)"
+    ).format(role, claims)
+    return sql.SQL(opening.as_string(None))  # type: ignore[arg-type]  # our literals, quoted above

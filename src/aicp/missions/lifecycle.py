@@ -86,7 +86,7 @@ def brief_gaps(brief: Brief | None, accepted: frozenset[str]) -> tuple[str, ...]
     """What a person must still settle before the brief may be locked."""
     if brief is None:
         return ("there is no brief yet",)
-    gaps = [f"question {q.id}: {q.text}" for q in brief.questions]
+    gaps = [f"{q.id} is open: {q.text}" for q in brief.questions]
     if brief.objective is None or brief.objective.goal is None or not brief.objective.goal.goal:
         gaps.append("the objective is not understood: no play fits it")
     gaps += [

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from aicp.errors import BadInput, GateBlocked
-from aicp.evidence.bundle import Artifact, Damage, manifest_of, seal, verify
+from aicp.evidence.bundle import Artifact, Damage, damaged, manifest_of, seal, verify
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
 from aicp.missions import store
@@ -114,7 +114,9 @@ def check(services: Services, mission: Mission, conn: Connection) -> list[dict[s
 
 
 def contents(services: Services, mission: Mission, manifest: str) -> list[dict[str, Any]]:
-    """Name, size, hash and media type of a bundle's artifacts."""
+    """Name, size, hash and media type of a bundle's artifacts; none when its manifest is damaged."""
+    if damaged(services.evidence, str(mission.tenant_id), manifest):
+        return []
     listed = manifest_of(services.evidence, str(mission.tenant_id), manifest)["artifacts"]
     return [{k: entry[k] for k in ("name", "size", "sha256", "media_type")} for entry in listed]
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
+from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -148,25 +149,21 @@ def recent(
 
 def change(conn: Connection, mission_id: str, at: datetime, **columns: Any) -> None:
     """Set columns of a mission. The names are ours, never a caller's input."""
-    known = _CHANGES.keys() & columns.keys()
-    if known != columns.keys():
-        raise KeyError(f"not columns of a mission: {columns.keys() - known}")
-    for name, value in columns.items():
-        conn.execute(_CHANGES[name], (value, at, mission_id))
+    if unknown := columns.keys() - _CHANGEABLE:
+        raise KeyError(f"not columns of a mission: {unknown}")
+    names = sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in columns
+    )
+    conn.execute(
+        sql.SQL("update missions set {}, updated_at = %(at)s where id = %(id)s").format(names),
+        {**columns, "at": at, "id": mission_id},
+    )
 
 
-_CHANGES: dict[str, LiteralString] = {
-    "status": "update missions set status = %s, updated_at = %s where id = %s",
-    "current_stage": "update missions set current_stage = %s, updated_at = %s where id = %s",
-    "readiness": "update missions set readiness = %s, updated_at = %s where id = %s",
-    "run_state": "update missions set run_state = %s, updated_at = %s where id = %s",
-    "blocking_reason": "update missions set blocking_reason = %s, updated_at = %s where id = %s",
-    "coverage_percent": "update missions set coverage_percent = %s, updated_at = %s where id = %s",
-    "plan_digest": "update missions set plan_digest = %s, updated_at = %s where id = %s",
-    "step_count": "update missions set step_count = %s, updated_at = %s where id = %s",
-    "brief_locked_at": "update missions set brief_locked_at = %s, updated_at = %s where id = %s",
-    "completed_at": "update missions set completed_at = %s, updated_at = %s where id = %s",
-}
+_CHANGEABLE = frozenset({
+    "status", "current_stage", "readiness", "run_state", "blocking_reason", "coverage_percent",
+    "plan_digest", "step_count", "brief_locked_at", "completed_at",
+})  # fmt: skip
 
 
 def save_brief(

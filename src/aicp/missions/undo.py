@@ -221,3 +221,4 @@ def _set_state(
     )  # fmt: skip
     if not stopped:
         store.change(conn, mission.id, at, completed_at=at)
+        store.mark_stage(conn, mission.id, mission.current_stage, "completed", at=at)

@@ -106,3 +106,11 @@ def people_of(conn: Connection, tenant_id: UUID) -> list[Person]:
         )
         .fetchall()
     )
+
+
+def name_of(conn: Connection, tenant_id: UUID) -> str:
+    """What a tenant is called."""
+    row = conn.execute("select name from tenants where id = %s", (tenant_id,)).fetchone()
+    if row is None:
+        raise NotFound("there is no such tenant")
+    return str(row[0])

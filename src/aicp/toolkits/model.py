@@ -7,6 +7,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from aicp.kernel.canonical import digest
 
 Json = dict[str, Any]
@@ -46,6 +48,11 @@ class ToolSpec:
         """12 digits over the whole declaration: any change of it voids approvals."""
         declared = asdict(self) | {"undo_tier": self.undo_tier.value}
         return digest(declared)[:12]
+
+    @cached_property
+    def validator(self) -> Draft202012Validator:
+        """Checks arguments against the declaration."""
+        return Draft202012Validator(self.args_schema)
 
     @property
     def ref(self) -> str:

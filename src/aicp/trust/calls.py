@@ -100,11 +100,10 @@ def admit(run: Run, asked: Asked) -> Admitted:
     """Gate, safeguards and intent. Nothing outside has happened when this returns or raises."""
     with run.db.transaction(run.actor) as conn:
         facts = facts_of(conn, run)
-        failures = journal.failures(conn, run.mission_id, facts.cursor + 1)
     _deny_unless(run, asked, judge(asked, run.plan, run.spec(asked.account, _name(asked)), facts))
     step = run.plan.play.steps[facts.cursor]
     provider = run.providers[asked.account]
-    call = Call(step.tool_name, dict(asked.args), f"{run.mission_id}.{step.seq}.{failures}")
+    call = Call(step.tool_name, dict(asked.args), f"{run.mission_id}.{step.seq}.{facts.failures}")
     before = _before(run, step, provider, call)
     _write_intent(run, asked, step, call, before)
     return Admitted(step, call, before, provider)
@@ -158,19 +157,21 @@ def facts_of(conn: Connection, run: Run, *, lock: bool = False) -> Facts:
     row = conn.execute(
         "select m.run_state, m.cursor_seq, coalesce(m.plan_digest, ''), coalesce(a.digest, ''),"
         " coalesce(a.status, ''), a.consumed_at is not null,"
-        " array(select unnest(c.granted_scopes) from connections c where c.mission_id = m.id)"
+        " array(select unnest(c.granted_scopes) from connections c where c.mission_id = m.id),"
+        " (select count(*) from tool_calls t where t.mission_id = m.id and t.seq = m.cursor_seq + 1"
+        " and t.purpose = 'step' and t.state = 'failed')"
         " from missions m left join approvals a on a.id = %s and a.mission_id = m.id where m.id = %s"
         + (" for no key update of m" if lock else ""),
         (run.approval_id, run.mission_id),
     ).fetchone()
     if row is None:
         raise CallDenied(f"there is no mission {run.mission_id}")
-    state, cursor, digest, approved, status, consumed, granted = row
+    state, cursor, digest, approved, status, consumed, granted, failures = row
     outputs = journal.outputs(conn, run.mission_id) if _needs_outputs(run, int(str(cursor))) else {}
     return Facts(
         now=run.clock(), run_state=str(state), cursor=int(str(cursor)), plan_digest=str(digest),
         approved_digest=str(approved), approval_status=str(status), approval_consumed=bool(consumed),
-        granted_scopes=frozenset(granted), outputs=outputs,  # type: ignore[arg-type]
+        granted_scopes=frozenset(granted), outputs=outputs, failures=int(str(failures)),  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -309,7 +310,7 @@ def _settle(
     """The result, the cursor and what follows from it: the second commit."""
     now = run.clock()
     spec = run.spec(step.account, step.tool_name)
-    with run.db.transaction(run.actor) as conn:
+    with run.db.batch(run.actor) as conn:
         journal.finish(
             conn, run.mission_id, call.key, state="done", outcome=outcome, reconciled=reconciled,
             post=post, at=now,

@@ -38,6 +38,7 @@ class Facts:
     approval_consumed: bool  # by this run: consumed when the run began
     granted_scopes: frozenset[str]
     outputs: dict[int, dict[str, Any]]  # data of finished steps by seq
+    failures: int = 0  # of the step at the cursor, without an effect; they number its next attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,6 @@ def _scope(spec: ToolSpec, plan: Plan, facts: Facts) -> str:
 
 
 def _arguments(asked: Asked, spec: ToolSpec) -> str:
-    errors = jsonschema.Draft202012Validator(spec.args_schema).iter_errors(asked.args)
+    errors = spec.validator.iter_errors(asked.args)
     first = next(iter(errors), None)
     return f"the arguments do not fit {spec.name}: {first.message[:120]}" if first else ""

@@ -5,9 +5,12 @@ A plan is data. People approve its digest; the gate lets only its calls through 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import json
+from functools import lru_cache
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import core_schema
 
 from aicp.kernel.canonical import digest
 from aicp.toolkits.model import UndoTier
@@ -16,7 +19,19 @@ Risk = Literal["low", "medium_low", "medium", "high", "critical"]
 
 
 class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # NaN stays NaN in the text a digest is made of, and is refused there.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class AsText:
+    """Writes an enum of strings as the string it is, which is many times faster than by its value."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        schema = handler(source)
+        schema["serialization"] = core_schema.to_string_ser_schema()
+        return schema
 
 
 class Provenance(Frozen):
@@ -46,7 +61,7 @@ class Step(Frozen):
     provenance: dict[str, Provenance]  # one for each argument (dotted for nested ones)
     effect: str  # what changes in the world, one sentence
     mutates: bool
-    undo_tier: UndoTier
+    undo_tier: Annotated[UndoTier, AsText()]
     undo: str  # how it is taken back, or why it cannot be
     subject: str = ""  # whom or what it is about: "Acme Castings <kim@acme.example>"
     group: str = ""  # steps of a group are shown together: "Draft the mails"
@@ -132,8 +147,20 @@ class Plan(Frozen):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the RFC 8785 form of the whole plan (TR-10)."""
-        return digest(self.model_dump(mode="json"))
+        """SHA-256 over the RFC 8785 form of the whole plan as it is now (TR-10).
+
+        The gate asks before every call, so it is kept by content: a plan that was changed in any
+        byte, even in memory, gets another text and with it another digest.
+
+        Raises:
+            ValueError: the plan holds a value that is not JSON.
+        """
+        return _digest_of(self.model_dump_json())
+
+
+@lru_cache(maxsize=64)
+def _digest_of(text: str) -> str:
+    return digest(json.loads(text))
 
 
 # Impact x reversibility (domain.md 5, TR-8).

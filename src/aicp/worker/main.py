@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from threading import Thread
+
 from aicp.app import build, database_url
+from aicp.kernel.clock import Clock
 from aicp.kernel.jobs import work
 from aicp.missions.jobs import tasks
 from aicp.settings import from_env
-from aicp.telemetry.logs import configure
+from aicp.telemetry.logs import configure, log
 
 
 def main() -> None:
@@ -14,6 +17,7 @@ def main() -> None:
     configure("worker", env=settings.env, level=settings.log_level)
     url = database_url(settings)
     app = build(settings, name="worker", url=url)
+    Thread(target=warm_up, args=(app.clock,), name="warm-up", daemon=True).start()
     try:
         work(
             url,
@@ -24,6 +28,20 @@ def main() -> None:
         )
     finally:
         app.close()
+
+
+def warm_up(clock: Clock) -> None:
+    """Load the agents and the parsers of words while the worker already waits for its first job.
+
+    They take seconds to import. A small intent read by the rules touches all of them and nothing else:
+    no database, no file, no network. If it fails, the first job will say why.
+    """
+    try:
+        from aicp.brain.agents import run_intake
+
+        run_intake("Write to all accounts that went quiet in Q2.", [], now=clock())
+    except Exception:  # noqa: BLE001
+        log.warning("the agents could not be loaded ahead", exc_info=True)
 
 
 if __name__ == "__main__":

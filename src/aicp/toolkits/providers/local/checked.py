@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
-
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from aicp.kernel.canonical import canonical
 from aicp.toolkits.model import Call, Json, ToolSpec
 from aicp.toolkits.providers.base import ProviderError
 
@@ -32,18 +27,13 @@ def checked(tools: tuple[ToolSpec, ...], call: Call, *, mutates: bool) -> ToolSp
 
 
 def _check_arguments(spec: ToolSpec, args: Json) -> None:
-    problem = best_match(_validator(canonical(spec.args_schema)).iter_errors(args))
+    problem = best_match(spec.validator.iter_errors(args))
     if problem is not None:
         place = ".".join(str(part) for part in problem.absolute_path) or "the arguments"
         raise ProviderError(
             f"{spec.name}: {place}: {problem.message[:300]}",
             hint=f"see the arguments of {spec.name}: {', '.join(spec.args_schema['properties'])}",
         )
-
-
-@lru_cache(maxsize=256)
-def _validator(schema: bytes) -> Draft202012Validator:
-    return Draft202012Validator(json.loads(schema))
 
 
 def schema_of(required: tuple[str, ...] = (), **properties: Json) -> Json:

@@ -1,0 +1,89 @@
+"""A worker that is killed, for real, at a given boundary. Runs in a process of its own.
+
+A boundary is the moment before or after a commit that wrote something, and before or after an effect.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aicp.app import build
+from aicp.kernel.clock import FixedClock
+from aicp.kernel.db import Actor, Database
+from aicp.toolkits.providers.base import Connection
+from aicp.toolkits.providers.local.calendar import LocalCalendar
+from aicp.toolkits.providers.local.mail import LocalMail
+from aicp.toolkits.providers.local.table import open_table
+from flight import Flight, settings_for
+
+PRELOAD = [
+    "killer",
+    "pytest",
+    "aicp.missions.jobs",
+    "aicp.brain.agents",
+    "google.adk.agents",
+    "google.adk.apps.app",
+    "google.adk.plugins.base_plugin",
+    "google.adk.runners",
+    "google.adk.tools.function_tool",
+]
+
+
+def fly(folder: str, url: str, people: dict[str, Actor], now: datetime, boundary: int) -> None:
+    """Work the queue until nothing is due, or until the boundary."""
+    _arm(boundary)
+    clock = FixedClock(now)
+    app = build(settings_for(Path(folder), hold_seconds="0"), name="chaos", url=url, clock=clock)
+    Flight(Path(folder), url, clock, people, None, app).work()  # type: ignore[arg-type]
+    app.close()
+
+
+def _arm(boundary: int) -> None:
+    """Count boundaries in this process and die at the given one."""
+    passed = 0
+
+    def here() -> None:
+        nonlocal passed
+        passed += 1
+        if passed == boundary:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _watch_commits(here)
+    table = type(open_table(Connection("table", "t", {"path": "/nonexistent.csv"})))
+    for kind in (table, LocalMail, LocalCalendar):
+        for verb in ("execute", "release"):
+            setattr(kind, verb, _around(getattr(kind, verb), here))
+
+
+def _watch_commits(here: Callable[[], None]) -> None:
+    original = Database._open
+
+    @contextmanager
+    def watched(self: Database, role: str, claims: str) -> Iterator[Any]:
+        wrote = False
+        with original(self, role, claims) as conn:
+            yield conn
+            row = conn.execute("select pg_current_xact_id_if_assigned() is not null").fetchone()
+            wrote = bool(row and row[0])
+            if wrote:
+                here()
+        if wrote:
+            here()
+
+    Database._open = watched  # type: ignore[method-assign]
+
+
+def _around(method: Callable[..., Any], here: Callable[[], None]) -> Callable[..., Any]:
+    def around(*args: Any) -> Any:
+        here()
+        result = method(*args)
+        here()
+        return result
+
+    return around
