@@ -83,6 +83,7 @@ def build(
         evidence=LocalEvidence(settings.data_dir / "evidence"),
         work_dir=settings.data_dir / "work",
         roots=settings.roots,
+        private=settings.data_dir,
         model=_model(settings),
         hold_seconds=settings.integer("hold_seconds"),
         approval_hours=settings.integer("approval_hours"),
