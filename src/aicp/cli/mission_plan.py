@@ -38,7 +38,12 @@ STATUSES = ("draft", "in_progress", "ready", "blocked", "completed", "archived")
 @click.command()
 @click.argument("intent")
 @click.option("--data", multiple=True, metavar="SOURCE", help="A table; may be repeated.")
-@click.option("--smtp", default="", metavar="HOST:PORT", help="Server that mails leave through.")
+@click.option(
+    "--smtp",
+    default="",
+    metavar="HOST:PORT",
+    help="Mail server, or smtp+starttls://user@host:port.",
+)
 @click.option("--sender", default="", metavar="ADDRESS", help="Whom mails come from.")
 @click.option("--calendar", default="", metavar="FILE.ics", help="Calendar for follow-ups.")
 @click.option("--mail-folder", default="", metavar="DIR", help="Where drafts and held mails lie.")
