@@ -88,11 +88,6 @@ class Settings:
         return tuple(root.resolve() for root in (*(named or [Path.cwd()]), self.data_dir / SANDBOX))
 
     @property
-    def model_name(self) -> str:
-        """The ADK model string, or "" for the rules planner."""
-        return self.model or ("gemini-2.5-flash" if self.google_api_key else "")
-
-    @property
     def prepares(self) -> bool:
         if self.prepare == "auto":
             return ":6543/" not in self.database_url

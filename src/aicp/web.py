@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from aicp.app import App
-from aicp.errors import AicpError, BadInput, Forbidden, SignInNeeded
+from aicp.errors import AicpError, BadInput, Forbidden, NotFound, SignInNeeded
 from aicp.kernel.db import Actor
 from aicp.people.sessions import who
 from aicp.telemetry.logs import log
@@ -94,8 +95,19 @@ def install_errors(server: FastAPI) -> None:
     def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-        wrong = BadInput(f"{place}: {first['msg']}", hint="see /docs for what this route takes")
+        wrong = BadInput(
+            f"{place}: {first['msg']}", hint="see /api/openapi.json for what this route takes"
+        )
         return JSONResponse(error_body(wrong, correlation_of(request)), status_code=422)
+
+    @server.exception_handler(HTTPException)
+    def no_such_route(request: Request, error: HTTPException) -> JSONResponse:
+        missing = error.status_code in (404, 405)
+        what = f"there is no {request.method} {request.url.path} here" if missing else error.detail
+        kind = NotFound if error.status_code == 404 else BadInput
+        wrong = kind(what, hint="see /docs for what there is and what it takes")
+        body = error_body(wrong, correlation_of(request))
+        return JSONResponse(body, status_code=error.status_code, headers=error.headers)
 
     @server.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:

@@ -52,6 +52,7 @@ def test_it_starts_survives_kill_9_moves_from_a_taken_port_and_stops(
     again = postgres.start(home)
     assert again == first
     assert _answer(again) == 42
+    db.pool.timeout = 30
     assert removed == []  # the stale pid file is PostgreSQL's to judge
     with db._open("postgres", "") as conn:  # the same pool works again
         assert conn.execute("select answer from kept").fetchone() == (42,)

@@ -285,14 +285,20 @@ def roots(settings: Settings) -> list[Check]:
 
 
 def model(settings: Settings) -> Check:
+    from aicp.brain.models import pick
+
     if settings.model and not settings.google_api_key and settings.model.startswith("gemini"):
         return Check(
             "model", "warn", f"{settings.model} without GOOGLE_API_KEY", "set GOOGLE_API_KEY"
         )
     secrets = [f.metadata["name"] for f in fields(settings) if f.name == "google_api_key"]
     if settings.google_api_key:
-        return Check("model", "ok", f"{settings.model_name}; {secrets[0]} is set")
-    return Check("model", "ok", f"{settings.model_name or 'the rules planner; no key needed'}")
+        return Check(
+            "model",
+            "ok",
+            f"{pick(google_api_key='yes', model=settings.model)}; {secrets[0]} is set",
+        )
+    return Check("model", "ok", f"{settings.model or 'the rules planner; no key needed'}")
 
 
 def program(name: str, purpose: str, fix: str) -> Check:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from aicp.errors import BadInput, Forbidden
 from aicp.toolkits.providers.base import Connection, ProviderError
@@ -109,24 +109,61 @@ def _postgres(url: str, table: str, work_dir: Path) -> Connection:
 
 
 def _mail(sources: Sources, bounds: Bounds, hold_seconds: int, work_dir: Path) -> Connection:
-    _check_mail(sources)
+    server = _server(sources.smtp)
+    _check_mail(sources, server)
     folder = _inside(sources.mail_folder, bounds) if sources.mail_folder else work_dir / "mail"
     config: dict[str, Any] = {
         "folder": str(folder),
-        "smtp": sources.smtp,
+        "smtp": server.place,
+        "user": server.user,
+        "starttls": server.starttls,
         "sender": sources.sender,
         "hold_seconds": hold_seconds,
         "password_setting": "AICP_SMTP_PASSWORD",
     }
     if sources.delivered:
         config["delivered"] = str(_inside(sources.delivered, bounds))
-    return Connection("mail", f"smtp {sources.smtp}" if sources.smtp else "mail", config, work_dir)
+    return Connection("mail", f"smtp {server.place}" if server.place else "mail", config, work_dir)
 
 
-def _check_mail(sources: Sources) -> None:
+@dataclass(frozen=True, slots=True)
+class _Server:
+    place: str = ""  # host:port
+    user: str = ""
+    starttls: bool = False
+
+
+def _server(smtp: str) -> _Server:
+    """`host:port`, or `smtp[+starttls]://[user@]host:port`; the password is the server's setting.
+
+    Raises:
+        BadInput: it is of another form, holds a password, or would send one in the clear.
+    """
+    if "://" not in smtp:
+        return _Server(smtp)
+    hint = "write smtp+starttls://user@mail.example.com:587"
     try:
-        if sources.smtp:
-            server_at(sources.smtp)
+        parts = urlsplit(smtp)
+        place, user = f"{parts.hostname or ''}:{parts.port or ''}", unquote(parts.username or "")
+    except ValueError:
+        raise BadInput(f"'{smtp[:80]}' is not a mail server", hint=hint) from None
+    if parts.scheme not in ("smtp", "smtp+starttls") or parts.path.strip("/") or parts.query:
+        raise BadInput(f"'{smtp[:80]}' is not a mail server", hint=hint)
+    if parts.password is not None:
+        raise BadInput(
+            "the mail server's URL holds a password, which would be stored with the mission",
+            hint="set AICP_SMTP_PASSWORD where the server and workers run, and leave it out of the URL",
+        )
+    secure = parts.scheme == "smtp+starttls"
+    if user and not secure and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise BadInput("the password would travel in the clear", hint=hint)
+    return _Server(place, user, secure)
+
+
+def _check_mail(sources: Sources, server: _Server) -> None:
+    try:
+        if server.place:
+            server_at(server.place)
     except ProviderError as error:
         raise BadInput(error.message, hint="write --smtp mail.example.com:587") from None
     try:

@@ -115,7 +115,9 @@ def get(conn: Connection, mission_id: str, *, lock: bool = False) -> Mission:
         .execute(
             f"select {_MISSION} from missions m join people p on p.id = m.owner_id"
             " where m.id = %s or starts_with(m.id, %s) order by m.id = %s desc limit 2"
-            + (" for update of m" if lock else ""),
+            + (
+                " for no key update of m" if lock else ""
+            ),  # rows that refer to it may still be added
             (mission_id, mission_id, mission_id),
         )
         .fetchall()

@@ -83,8 +83,9 @@ def run(services: Services, mission: Mission, undo_id: str) -> None:
         return
     _settle_open_intents(services, actor, mission, providers)
     stopped = _take_back(services, actor, mission, undo_id, providers)
-    _close(services, actor, mission, undo_id, stopped)
+    # Sealed first: a process that dies in between seals once more, and never leaves it unsealed.
     seal_bundle(services, actor, mission.id, "undo")
+    _close(services, actor, mission, undo_id, stopped)
 
 
 def history(conn: Connection, mission_id: str) -> list[dict[str, Any]]:
