@@ -158,7 +158,7 @@ def brief(
       aicp mission brief m-7k3
       aicp mission brief m-7k3 --set "audience=accounts in Germany over $50k ARR"
       aicp mission brief m-7k3 --accept kpi-1
-      aicp mission brief m-7k3 --answer "question-1=leave it out"
+      aicp mission brief m-7k3 --answer "question-1=Leave it out"
     """
     edits = [_edit(pair) for pair in words] + [(chip, None) for chip in accept]
     client = here.client()
