@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aicp.app import App
 from aicp.errors import AicpError, BadInput, Forbidden, NotFound, SignInNeeded
@@ -105,7 +106,7 @@ def install_errors(server: FastAPI) -> None:
         missing = error.status_code in (404, 405)
         what = f"there is no {request.method} {request.url.path} here" if missing else error.detail
         kind = NotFound if error.status_code == 404 else BadInput
-        wrong = kind(what, hint="see /docs for what there is and what it takes")
+        wrong = kind(what, hint="see /api/openapi.json for what there is and what it takes")
         body = error_body(wrong, correlation_of(request))
         return JSONResponse(body, status_code=error.status_code, headers=error.headers)
 
@@ -118,3 +119,38 @@ def install_errors(server: FastAPI) -> None:
             hint="try again; report it with that id if it stays",
         )
         return JSONResponse(error_body(wrong, correlation_id), status_code=500)
+
+
+MOST_BYTES = 1_000_000  # of a request; an intent is at most 20,000 characters
+
+
+class SmallBodies:
+    """ASGI: refuse a body beyond the limit before anything reads it, whoever sends it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > MOST_BYTES:
+            await self._refuse(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MOST_BYTES:
+                raise HTTPException(413, "the request is larger than 1 MB")
+            return message
+
+        await self.app(scope, counted, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wrong = BadInput("the request is larger than 1 MB", hint="send less, and data as a file")
+        body = error_body(wrong, correlation_of(Request(scope)))
+        await JSONResponse(body, status_code=413)(scope, receive, send)

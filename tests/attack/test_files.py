@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from aicp.errors import Forbidden
-from flight import ANY_TIME, Flight
+from aicp.errors import BadInput, Forbidden
+from aicp.missions import store
+from flight import ANY_TIME, Flight, land, take_off
 
 
 @pytest.mark.parametrize("field", ["data", "calendar", "mail_folder", "delivered"])
@@ -37,3 +40,25 @@ def test_a_file_turned_into_a_link_after_the_mission_was_made_is_not_followed(fl
     assert doc["step"] == 0
     assert "link" in doc["blocking_reason"]
     assert secret.read_bytes() == before
+
+
+def test_tenants_that_name_no_mail_folder_do_not_share_one(flight: Flight, tmp_path: Path) -> None:
+    other = take_off(tmp_path / "other", flight.url)
+    try:
+        folders = set()
+        for one in (flight, other):
+            mission = one.new(mail_folder="")
+            with one.app.transaction(one.people["riley"]) as conn:
+                rows = store.connections(conn, mission)
+            folders |= {row.config["folder"] for row in rows if row.toolkit == "mail"}
+        assert len({Path(folder).name for folder in folders}) == 2
+    finally:
+        land(other)
+
+
+@pytest.mark.parametrize("parameter", ["service=crm", "passfile=/etc/shadow", "sslkey=/root/key"])
+def test_a_database_url_names_no_file_or_service_of_the_server(
+    flight: Flight, parameter: str
+) -> None:
+    with pytest.raises(BadInput, match="may not set"):
+        flight.new(data=(f"postgresql://db.example/crm?{parameter}#accounts",))

@@ -62,6 +62,22 @@ def test_a_release_taken_up_after_its_window_closed_waits_for_the_next_one(fligh
     assert sum(to.encode() in path.read_bytes() for path in flight.delivered()) == 1
 
 
+def test_an_interrupted_release_is_judged_only_when_the_mail_server_has_settled(flight: Flight):
+    """A slow server may still file the mail: absence right after the crash proves nothing."""
+    mission = held(flight, ANY_TIME)
+    due, seq = first_due(flight, mission)
+    to = recipient(flight, mission, seq)
+    flight.clock.now = due
+    intend_release(flight, mission, seq)
+    flight.clock.advance(seconds=30)
+    flight.work()
+    assert not any(to.encode() in path.read_bytes() for path in flight.delivered())
+    assert flight.doc(mission)["run_state"] == "held"
+    flight.clock.advance(minutes=3)
+    flight.work()
+    assert sum(to.encode() in path.read_bytes() for path in flight.delivered()) == 1
+
+
 def test_a_release_taken_up_after_the_recipient_opted_out_keeps_the_mail(flight: Flight):
     mission = held(flight)
     due, seq = first_due(flight, mission)

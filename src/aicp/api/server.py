@@ -12,7 +12,7 @@ from aicp import __version__
 from aicp.api import health, missions, people, stream
 from aicp.app import App
 from aicp.kernel.live import Live
-from aicp.web import ActorDep, install_errors
+from aicp.web import ActorDep, SmallBodies, install_errors
 
 
 def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
@@ -38,6 +38,7 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
         return server.openapi()
 
     install_errors(server)
+    server.add_middleware(SmallBodies)
     for router in (health.router, missions.router, stream.router, people.router, *pages):
         server.include_router(router)
     return server

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from aicp.app import App
@@ -18,12 +18,13 @@ from aicp.web import ActorDep, AppDep
 
 router = APIRouter(tags=["stream"])
 HEARTBEAT_SECONDS = 4.0
+After = Annotated[int, Query(ge=-1, le=2**62)]
 
 
 @router.get("/api/missions/{mission_id}/stream")
 async def mission_stream(
     mission_id: str, request: Request, app: AppDep, actor: ActorDep,
-    last_event_id: Annotated[str, Header()] = "", after: int = 0,
+    last_event_id: Annotated[str, Header()] = "", after: After = 0,
 ) -> StreamingResponse:  # fmt: skip
     def find() -> str:
         with app.transaction(actor) as conn:
@@ -36,7 +37,7 @@ async def mission_stream(
 @router.get("/api/stream")
 async def tenant_stream(
     request: Request, app: AppDep, actor: ActorDep,
-    last_event_id: Annotated[str, Header()] = "", after: int = -1,
+    last_event_id: Annotated[str, Header()] = "", after: After = -1,
 ) -> StreamingResponse:  # fmt: skip
     """Every event of the tenant; from now on unless `after` or Last-Event-ID says otherwise."""
     start = _resume(last_event_id, after)

@@ -59,6 +59,7 @@ def create(conn: Connection, actor: Actor, services: Services, new: NewMission) 
         bounds=Bounds(services.roots, services.private),
         hold_seconds=services.hold_seconds,
         work_dir=services.work_dir,
+        tenant=str(actor.tenant_id),
     )
     at, mission_id = services.clock(), new_id("m")
     store.add(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aicp.errors import DatabaseDown, UpstreamDown
-from aicp.kernel.db import Connection
+from aicp.kernel.db import Actor, Connection
 from aicp.missions import store
 from aicp.missions.execute import enqueue_release, runner
 from aicp.missions.prepare import addresses_in
@@ -22,6 +22,9 @@ from aicp.trust.plan import Plan, Safeguard, Step
 from aicp.trust.safeguards import Breach, breaches, next_inside
 
 ATTEMPTS = 5
+SETTLING = timedelta(
+    minutes=2
+)  # after which a mail server has filed what it accepted, or never will
 
 
 def run(services: Services, mission: Mission, seq: int) -> None:
@@ -53,10 +56,25 @@ def _run(services: Services, mission: Mission, seq: int) -> None:
     run_ = runner(services, mission, actor, approval, plan)
     provider = run_.providers[step_entry.account]
     open_ = next((e for e in earlier if e.state == "intent"), None)
+    if open_ is not None and _too_fresh(services, actor, mission, open_):
+        return
     if open_ is not None and not _stayed(services, run_, provider, step_entry, open_.key):
         return
     failed = sum(e.state != "done" for e in earlier)
     _leave(services, run_, provider, step_entry, failed)
+
+
+def _too_fresh(services: Services, actor: Actor, mission: Mission, open_: journal.Entry) -> bool:
+    """Whether an interrupted delivery may still be under way at the mail server; then look later.
+
+    A server that has the whole mail may take its time to file it, so absence proves nothing yet.
+    """
+    settled = open_.started_at + SETTLING
+    if services.clock() >= settled:
+        return False
+    with services.db.transaction(actor) as conn:
+        enqueue_release(conn, mission, open_.seq, settled)
+    return True
 
 
 def _leave(

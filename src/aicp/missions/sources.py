@@ -50,10 +50,17 @@ class Bounds:
         )
 
 
+# What a database URL may set: nothing that names files or services of the server's machine.
+URL_PARAMETERS = frozenset({"sslmode", "connect_timeout", "application_name"})
+
+
 def connections(
-    sources: Sources, *, bounds: Bounds, hold_seconds: int, work_dir: Path
+    sources: Sources, *, bounds: Bounds, hold_seconds: int, work_dir: Path, tenant: str
 ) -> list[Connection]:
     """The connections behind the sources.
+
+    Args:
+        tenant: whose mail folder is used when none is named; tenants never share one.
 
     Raises:
         BadInput: a source is not of a known form.
@@ -61,7 +68,7 @@ def connections(
     """
     found = [_table(source, bounds, work_dir) for source in sources.data]
     if sources.smtp or sources.mail_folder:
-        found.append(_mail(sources, bounds, hold_seconds, work_dir))
+        found.append(_mail(sources, bounds, hold_seconds, work_dir, tenant))
     if sources.calendar:
         path = _inside(sources.calendar, bounds)
         found.append(Connection("calendar", path.name, {"path": str(path)}, work_dir))
@@ -95,7 +102,8 @@ def _postgres(url: str, table: str, work_dir: Path) -> Connection:
         raise BadInput("the database URL names no table", hint="write postgresql://…/crm#accounts")
     try:
         parts = urlsplit(url)
-        secret = parts.password or "password" in parse_qs(parts.query)
+        asked = parse_qs(parts.query)
+        secret = parts.password or "password" in asked
     except ValueError:
         raise BadInput(
             "the source is not a database URL", hint="write postgresql://host/crm#accounts"
@@ -105,13 +113,21 @@ def _postgres(url: str, table: str, work_dir: Path) -> Connection:
             "the database URL holds a password, which would be stored with the mission",
             hint="use ~/.pgpass or PGPASSWORD of the server, and leave it out of the URL",
         )
+    if unknown := sorted(asked.keys() - URL_PARAMETERS):
+        raise BadInput(
+            f"the database URL may not set {unknown[0]}",
+            hint=f"use {', '.join(sorted(URL_PARAMETERS))}",
+        )
     return Connection("table", f"postgres#{table}", {"url": url, "table": table}, work_dir)
 
 
-def _mail(sources: Sources, bounds: Bounds, hold_seconds: int, work_dir: Path) -> Connection:
+def _mail(
+    sources: Sources, bounds: Bounds, hold_seconds: int, work_dir: Path, tenant: str
+) -> Connection:
     server = _server(sources.smtp)
     _check_mail(sources, server)
-    folder = _inside(sources.mail_folder, bounds) if sources.mail_folder else work_dir / "mail"
+    own = work_dir / "mail" / tenant
+    folder = _inside(sources.mail_folder, bounds) if sources.mail_folder else own
     config: dict[str, Any] = {
         "folder": str(folder),
         "smtp": server.place,
