@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from aicp import __version__
-from aicp.api import health, missions, people, stream
+from aicp.api import health, issues, missions, people, stream
 from aicp.app import App
 from aicp.kernel.live import Live
 from aicp.web import install_errors
@@ -32,6 +32,7 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
                      docs_url="/docs", redoc_url=None)  # fmt: skip
     server.state.aicp = app
     install_errors(server)
-    for router in (health.router, missions.router, stream.router, people.router, *pages):
+    own = (health, missions, stream, people, issues)
+    for router in (*(module.router for module in own), *pages):
         server.include_router(router)
     return server
