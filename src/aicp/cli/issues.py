@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -174,7 +175,7 @@ def comment(here: Here, issue_id: str, text: str, as_json: bool) -> None:
       aicp issues comment ops-12 "EU tenants only"
       uname -a | aicp issues comment ops-12 -
     """
-    words = click.get_text_stream("stdin").read() if text == "-" else text
+    words = sys.stdin.read() if text == "-" else text
     said = here.client().post(f"{path_of(issue_id)}/comments", {"text": words.rstrip("\n")})
     put(said) if as_json else click.echo(f"commented on {said['issue_id']}")
 
