@@ -31,7 +31,9 @@ from aicp.missions.sources import Sources
 from aicp.people import tenants
 from aicp.settings import Settings
 from aicp.toolkits.sandbox import create, state_hash
+from aicp.tracker import Tracker
 from aicp.trust.calls import Run
+from aicp.worker.followups import reactions
 
 WIN_BACK = (
     "Win back our 3 best manufacturing accounts (over $50k ARR) that went quiet in Q2; warm advisory"
@@ -154,7 +156,8 @@ class Flight:
 
     def work(self, most: int = 200) -> int:
         """Run every job of this tenant that is due by the clock; returns how many ran."""
-        handlers = tasks(self.app.services)
+        tracker = Tracker(self.app.settings.issues_dir)
+        handlers = tasks(self.app.services) | reactions(self.app.services, tracker)
         for done in range(most):
             job = self._take()
             if job is None:

@@ -30,6 +30,7 @@ def here(ops: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System
     data = tmp_path_factory.mktemp("issues") / "data"
     patch = pytest.MonkeyPatch()
     patch.setenv("AICP_ISSUES_DIR", str(ops))
+    patch.setenv("AICP_FILE_ROOTS", str(ops))
     supervisor = Supervisor(Settings(data=str(data), port=str(free_port("127.0.0.1", 0))))
     try:
         supervisor.start()
@@ -114,3 +115,20 @@ def test_a_missing_list_is_one_sentence_with_the_way_back(here: System, ops: Pat
     finally:
         away.rename(ops / ".beads")
     assert here.run("issues", "ready").code == 0
+
+
+def test_a_follow_up_becomes_an_issue_while_the_mission_goes_on(here: System, ops: Path) -> None:
+    """The worker of a real system, and `.beads` away when it is asked for."""
+    mission = here.give(here.table("accounts.csv"))
+    (ops / ".beads").rename(ops.parent / "gone")
+    said = here.run("mission", "followup", mission, "Ask legal", "-p", "1", "-l", "later", "--json")
+    assert (said.code, said.json["status"]) == (0, "waiting")
+    client = here.client()
+    events = client.stream(f"/api/missions/{mission}/stream")
+    assert any(e["event"] == "followup_scheduled" for e in events)
+    (ops.parent / "gone").rename(ops / ".beads")
+    assert any(e["event"] == "followup_opened" for e in events)
+    [row] = client.get(f"/api/missions/{mission}/followups")
+    [issue] = json.loads(bd(ops, "list", "-l", "later", "--json"))
+    assert (row["issue_id"], issue["priority"]) == (issue["id"], 1)
+    assert here.run("mission", "followup", mission, " ").code == 2

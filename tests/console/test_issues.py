@@ -228,3 +228,24 @@ def test_a_picture_holds_300_issues_and_says_what_it_leaves_out(ops: Path, visit
     page = visit("sam").get("/issues/graph")
     assert page.elapsed.total_seconds() < 1.5
     assert "40 more issues do not fit" in page.text
+
+
+def test_a_follow_up_asked_on_the_missions_page_leads_to_its_issue(
+    flight: Flight, ops: Path, visit: Any
+) -> None:
+    mission = flight.new()
+    flight.work()
+    riley = visit("riley")
+    page = riley.get(f"/missions/{mission}").text
+    page = riley.send(
+        page, "/followups", title="Ask <b>legal</b>", labels="ops,eu", priority="1"
+    ).text
+    assert "Ask &lt;b&gt;legal&lt;/b&gt;" in page
+    assert "Waiting" in page
+    flight.work()
+    [row] = flight.doc(mission)["followups"]
+    assert f'href="/issues/{row["issue_id"]}"' in riley.get(f"/missions/{mission}").text
+    assert row["issue_id"] in rows(riley.get("/issues?label=eu").text, "ready")
+    refused = riley.send(page, "/followups", title="x", labels="a, ,b" * 200, priority="9")
+    assert refused.status_code == 422
+    assert "/followups" not in visit("sam").get(f"/missions/{mission}").text
