@@ -1,4 +1,7 @@
-"""python -m bench [names…] [--quick]: the benchmarks beside their bars. Exit 1 when a bar is missed."""
+"""python -m bench [names…] [--quick]: the benchmarks beside their bars. Exit 1 when a bar is missed.
+
+`bd` is a program of its own with its own options: python bench/bd.py.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The bare two-commit journal: the least that is durable before and after an effect, with no checks.
 
-The table has the columns, defaults and indexes of tool_calls; the pool is the product's own.
+The table has the columns, defaults and indexes of tool_calls; the pool is the product's own. A
+statement is a transaction there, so each commit is one round trip: no journal can be faster.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from aicp.brain.models import pick
 from aicp.errors import AicpError
 from aicp.evidence.stores.local import LocalEvidence
 from aicp.kernel import postgres
@@ -82,10 +83,18 @@ def build(
         evidence=LocalEvidence(settings.data_dir / "evidence"),
         work_dir=settings.data_dir / "work",
         roots=settings.roots,
-        model=settings.model_name or None,
+        private=settings.data_dir,
+        model=_model(settings),
         hold_seconds=settings.integer("hold_seconds"),
         approval_hours=settings.integer("approval_hours"),
         worker=f"{socket.gethostname()}:{os.getpid()}",
     )
     services.work_dir.mkdir(parents=True, exist_ok=True)
     return App(settings, db, services, clock)
+
+
+def _model(settings: Settings) -> str:
+    """Which model the agents use; a key that came from a file reaches the SDK by its own name."""
+    if settings.google_api_key:
+        os.environ.setdefault("GOOGLE_API_KEY", settings.google_api_key)
+    return pick(google_api_key=settings.google_api_key, model=settings.model)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from aicp.errors import BadInput
 
+SANDBOX = "sandbox"  # the one folder inside the data folder that missions may use
+
 
 def _setting(name: str, default: str, doc: str, *, secret: bool = False) -> str:
     return field(  # type: ignore[return-value]
@@ -88,12 +90,7 @@ class Settings:
     @property
     def roots(self) -> tuple[Path, ...]:
         named = [Path(part).expanduser() for part in self.file_roots.split(":") if part]
-        return tuple(root.resolve() for root in (*(named or [Path.cwd()]), self.data_dir))
-
-    @property
-    def model_name(self) -> str:
-        """The ADK model string, or "" for the rules planner."""
-        return self.model or ("gemini-2.5-flash" if self.google_api_key else "")
+        return tuple(root.resolve() for root in (*(named or [Path.cwd()]), self.data_dir / SANDBOX))
 
     @property
     def prepares(self) -> bool:

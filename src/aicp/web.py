@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from aicp.app import App
-from aicp.errors import AicpError, BadInput, SignInNeeded
+from aicp.errors import AicpError, BadInput, Forbidden, NotFound, SignInNeeded
 from aicp.kernel.db import Actor
 from aicp.people.sessions import who
 from aicp.telemetry.logs import log
@@ -30,15 +32,34 @@ def secret_of(request: Request) -> str:
     return request.cookies.get(SESSION_COOKIE, "")
 
 
+def same_origin(request: Request) -> None:
+    """Refuse what a page of another site, or of another port of this machine, made a browser send.
+
+    Raises:
+        Forbidden: the browser says that it comes from elsewhere.
+    """
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
+    if foreign or site not in ("same-origin", "none"):
+        raise Forbidden(
+            "this request came from another site; nothing was done",
+            hint="open the console itself and try there", code="origin",
+        )  # fmt: skip
+
+
 def get_actor(request: Request) -> Actor:
     """Who is asking.
 
     Raises:
         SignInNeeded: nobody we know.
+        Forbidden: a browser's session, used by another site to change something.
     """
     app, secret = get_app(request), secret_of(request)
     if not secret:
         raise SignInNeeded("you are not signed in", hint="get a link with `aicp login`")
+    if "authorization" not in request.headers and request.method not in ("GET", "HEAD"):
+        same_origin(request)  # cookies go along with any request to this host, whatever the port
     with app.db.service() as conn:
         return who(conn, secret, ("token", "session"), at=app.clock()).actor
 
@@ -74,8 +95,19 @@ def install_errors(server: FastAPI) -> None:
     def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-        wrong = BadInput(f"{place}: {first['msg']}", hint="see /docs for what this route takes")
+        wrong = BadInput(
+            f"{place}: {first['msg']}", hint="see /api/openapi.json for what this route takes"
+        )
         return JSONResponse(error_body(wrong, correlation_of(request)), status_code=422)
+
+    @server.exception_handler(HTTPException)
+    def no_such_route(request: Request, error: HTTPException) -> JSONResponse:
+        missing = error.status_code in (404, 405)
+        what = f"there is no {request.method} {request.url.path} here" if missing else error.detail
+        kind = NotFound if error.status_code == 404 else BadInput
+        wrong = kind(what, hint="see /docs for what there is and what it takes")
+        body = error_body(wrong, correlation_of(request))
+        return JSONResponse(body, status_code=error.status_code, headers=error.headers)
 
     @server.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:

@@ -400,7 +400,7 @@ create table public.followups (
 create index followups_mission on public.followups (tenant_id, mission_id);
 create index followups_person on public.followups (tenant_id, requested_by);
 
--- Telemetry: the catalogued events, in commit order for one mission; inserting one wakes the streams.
+-- Telemetry: the catalogued events, in commit order for one tenant; inserting one wakes the streams.
 create table public.telemetry_events (
     id bigint generated always as identity primary key,
     tenant_id uuid not null references public.tenants,
@@ -418,6 +418,19 @@ create table public.telemetry_events (
 );
 create index telemetry_events_mission on public.telemetry_events (tenant_id, mission_id, id);
 create index telemetry_events_recent on public.telemetry_events (tenant_id, id desc);
+
+-- Streams go on from the last id they saw, so a tenant's ids must become visible in their order:
+-- whoever records takes turns until its commit. It runs before the row gets its id.
+create function app.take_turns() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+    perform pg_catalog.pg_advisory_xact_lock(
+        pg_catalog.hashtextextended('events:' || coalesce(app.tenant_id()::text, ''), 0));
+    return null;
+end $$;
+create trigger telemetry_events_turns before insert on public.telemetry_events
+    for each statement execute function app.take_turns();
 
 create function app.announce_event() returns trigger
 language plpgsql set search_path = ''

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aicp.cli.supervise import Supervisor, free_port
+from aicp.cli.supervise import Supervisor
 from aicp.cli.up import first_run
 from aicp.settings import Settings
 from cli.system import DELEGATE, PEOPLE, System
@@ -30,11 +30,11 @@ def here(ops: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System
     data = tmp_path_factory.mktemp("issues") / "data"
     patch = pytest.MonkeyPatch()
     patch.setenv("AICP_ISSUES_DIR", str(ops))
-    patch.setenv("AICP_FILE_ROOTS", str(ops))
-    supervisor = Supervisor(Settings(data=str(data), port=str(free_port("127.0.0.1", 0))))
+    settings = Settings(data=str(data), port="0", file_roots=str(ops))
+    supervisor = Supervisor(settings)
     try:
         supervisor.start()
-        first_run(Settings(data=str(data)), (*PEOPLE, ("sam@home.example", "Sam", ("analytics",))))
+        first_run(settings, (*PEOPLE, ("sam@home.example", "Sam", ("analytics",))))
         yield System(data, ops, "", ops, supervisor)
     finally:
         supervisor.stop()

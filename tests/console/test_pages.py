@@ -11,7 +11,7 @@ import pytest
 from aicp.brain.brief import Coverage, CoveragePart
 from aicp.console import assets
 from aicp.kernel.db import Actor
-from aicp.missions import control, store
+from aicp.missions import control, define, store
 from console_visitor import secret_for
 from flight import ANY_TIME, NOW, Flight
 
@@ -152,9 +152,12 @@ def test_what_users_and_tables_say_is_shown_and_never_run(flight: Flight, visit:
     rows = list(csv.reader(table.open(newline="", encoding="utf-8")))
     with table.open("w", newline="", encoding="utf-8") as out:
         csv.writer(out).writerows([rows[0], *([*row[:-1], BAD] for row in rows[1:])])
-    mission = flight.to_plan(
-        f"Win back our 3 best manufacturing accounts that went quiet in Q2. {BAD}"
-    )
+    mission = flight.new(f"Win back our 3 best manufacturing accounts that went quiet in Q2. {BAD}")
+    flight.work()
+    flight.call(define.edit, mission, "audience", None)  # words nobody understood ask for a look
+    flight.ack(mission, "riley")
+    flight.ack(mission, "gabriela")
+    flight.work()
     page = visit("riley").get(f"/missions/{mission}").text
     assert BAD not in page
     assert "<script>alert" not in page

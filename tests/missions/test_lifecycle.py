@@ -168,5 +168,5 @@ def test_a_brief_without_an_understood_objective_or_with_a_question_has_gaps() -
     assert brief_gaps(a_brief(a_chip("audience", kind="audience", goal=None)), frozenset())
     assert brief_gaps(a_brief(a_chip(goal=Goal(goal=""))), frozenset({"objective"}))
     asked = a_brief(questions=(Question(id="q-1", text="which list?"),))
-    assert brief_gaps(asked, frozenset({"q-1"})) == ("question q-1: which list?",)
+    assert brief_gaps(asked, frozenset({"q-1"})) == ("q-1 is open: which list?",)
     assert brief_gaps(a_brief(), frozenset()) == ()

@@ -53,7 +53,9 @@ def test_a_plan_changed_by_one_character_does_not_run(flight: Flight, database_u
     """TR-10, I-1: the stored plan is altered behind the product's back after the approval."""
     before = flight.state()
     mission = flight.to_execute()
-    with psycopg.connect(database_url) as conn:  # the product's own login may not change plans at all
+    with psycopg.connect(
+        database_url
+    ) as conn:  # the product's own login may not change plans at all
         conn.execute("set role authenticated")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute("update plans set plan = plan where mission_id = %s", (mission,))

@@ -71,7 +71,7 @@ def test_an_exception_is_one_line_and_redacted(lines: Lines) -> None:
 @pytest.mark.parametrize(
     "value",
     [{1: 2}, {"a": {None: 1}}, 2**80, float("nan"), b"\xff", {"x"}, "\ud800", object(), "a\nb", [object()]],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_no_value_keeps_a_line_from_being_written(lines: Lines, value: Any) -> None:
     log.info("odd", context={"value": value}, also=value)

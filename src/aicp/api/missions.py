@@ -75,7 +75,7 @@ class ResumeBody(Body):
 class FeedbackBody(Body):
     rating: int
     notes: str = ""
-    effort_saved_hours: float | None = None
+    effort_saved_hours: float | None = Field(None, ge=0, lt=1_000_000, allow_inf_nan=False)
 
 
 class FollowUpBody(Body):

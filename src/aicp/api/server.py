@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
@@ -11,7 +12,7 @@ from aicp import __version__
 from aicp.api import health, issues, missions, people, stream
 from aicp.app import App
 from aicp.kernel.live import Live
-from aicp.web import install_errors
+from aicp.web import ActorDep, install_errors
 
 
 def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
@@ -29,8 +30,13 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
         app.close()
 
     server = FastAPI(title="AI Employee Control Plane", version=__version__, lifespan=lifespan,
-                     docs_url="/docs", redoc_url=None)  # fmt: skip
+                     docs_url=None, redoc_url=None, openapi_url=None)  # fmt: skip
     server.state.aicp = app
+
+    @server.get("/api/openapi.json", include_in_schema=False)
+    def schema(_actor: ActorDep) -> dict[str, Any]:
+        return server.openapi()
+
     install_errors(server)
     own = (health, missions, stream, people, issues)
     for router in (*(module.router for module in own), *pages):

@@ -46,7 +46,8 @@ async def tenant_stream(
 
 
 def _resume(last_event_id: str, after: int) -> int:
-    return int(last_event_id) if last_event_id.isdecimal() else after
+    known = last_event_id.isdecimal() and len(last_event_id) < 20
+    return int(last_event_id) if known else after
 
 
 def _newest(app: App, actor: Actor) -> int:

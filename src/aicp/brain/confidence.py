@@ -39,6 +39,9 @@ RULES = {
     "order_only": Rule(0.8, "a superlative orders by the table's only fitting column"),
     "order_guess": Rule(0.45, "several columns fit the superlative; the first one was taken"),
     "first_rows": Rule(0.6, "'first' without a column keeps the table's order"),
+    "unread_words": Rule(
+        0.4, "some words were not understood, and they may mean fewer rows than these"
+    ),
     "whole_table": Rule(0.7, "no filter was named: every row is meant"),
     "goal_verb_noun": Rule(0.95, "verb and noun name one thing a play does"),
     "new_name": Rule(0.45, "nobody of this name is in the column yet"),

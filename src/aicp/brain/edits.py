@@ -49,6 +49,7 @@ def revise(
             open_questions[0].text if open_questions else f"'{text}' says nothing about the {kind}."
         )
         raise BadInput(f"The change was not understood: {why}", hint="Say it in other words.")
+    _refuse_unread(said, fresh)
     rule = RULES["person"]
     update = {"id": chip_id, "spans": old.spans if old else (), "source": "user",
               "confidence": rule.confidence, "rule": rule.why, "text": said[0].text}  # fmt: skip
@@ -80,9 +81,20 @@ def answer(
     if not said or doubts:
         why = doubts[0].text if doubts else f"'{text}' adds nothing to the brief."
         raise BadInput(f"The answer was not understood: {why}", hint=f"Or answer '{LEAVE_OUT}'.")
+    _refuse_unread(said, fresh)
     for chip in said:
         rest = _joined(rest, chip, question)
     return rest
+
+
+def _refuse_unread(said: Sequence[Chip], fresh: Brief) -> None:
+    """A correction is taken for certain, so every word about the rows must have been understood."""
+    if any(chip.rule == RULES["unread_words"].why for chip in said):
+        words = ", ".join(f"'{span.text}'" for span in fresh.not_understood)
+        raise BadInput(
+            f"The change was not understood: {words} names no column or value of the table.",
+            hint="Use the table's own words, or leave these out.",
+        )
 
 
 def _chip_of(brief: Brief, chip_id: str) -> Chip:

@@ -141,7 +141,13 @@ def _valid(address: str) -> bool:
         return False
     try:
         # Reserved domains (example, test) are for trying things out, and a mail server decides.
-        validate_email(address, check_deliverability=False, globally_deliverable=False)
+        validate_email(
+            address,
+            check_deliverability=False,
+            globally_deliverable=False,
+            test_environment=True,
+            allow_smtputf8=False,  # nor can the mail toolkit write to such an address
+        )
     except EmailNotValidError:
         return False
     return True

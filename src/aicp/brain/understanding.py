@@ -79,6 +79,7 @@ def understand(intent: str, resources: Sequence[Resource], *, now: datetime) -> 
     found.guards += _exclusions(r)
     chips = [*_objective(r, goal), *_rows(r), *_numbered(r, found)]
     left = _left_over(r, chips)
+    chips = [_doubted(chip, left, r.questions) for chip in chips]
     return Brief(
         intent=intent, brain="rules", chips=tuple(chips), not_understood=left, questions=tuple(r.questions)
     )  # fmt: skip
@@ -252,6 +253,22 @@ def _left_over(r: Reading, chips: list[Chip]) -> tuple[Span, ...]:
         elif token.low not in quiet and token.stem not in quiet and len(token.low) > 1:
             left.append(r.span(token.start, token.end))
     return _digits_listed(r, chips, left)
+
+
+def _doubted(chip: Chip, left: Sequence[Span], questions: Sequence[Question]) -> Chip:
+    """An audience beside words nobody took and no question asks about needs a person's review.
+
+    'in Berlin' over a table that holds no Berlin must not silently mean every row.
+    """
+    asked = [q.span for q in questions if q.span]
+    unread = [s for s in left if not any(q.start < s.end and s.start < q.end for q in asked)]
+    if chip.kind != "audience" or not unread:
+        return chip
+    rule = RULES["unread_words"]
+    doubt = {"confidence": min(chip.confidence, rule.confidence), "rule": rule.why}
+    return chip.model_copy(
+        update=doubt | {"source": "generated", "spans": chip.spans or tuple(unread)}
+    )
 
 
 def _weight(r: Reading, token: Token, *, negation: bool) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from aicp.client import running, tokens
 from aicp.errors import AicpError
-from aicp.settings import Settings, from_env
+from aicp.settings import SANDBOX, Settings, from_env
 
 GIGABYTE = 1_000_000_000
 
@@ -274,7 +274,7 @@ def signed_in(data: Path) -> Check:
 
 
 def roots(settings: Settings) -> list[Check]:
-    named = [root for root in settings.roots if root != settings.data_dir]
+    named = [root for root in settings.roots if root != settings.data_dir / SANDBOX]
     missing = [str(root) for root in named if not root.is_dir()]
     if missing:
         return [
@@ -285,14 +285,20 @@ def roots(settings: Settings) -> list[Check]:
 
 
 def model(settings: Settings) -> Check:
+    from aicp.brain.models import pick
+
     if settings.model and not settings.google_api_key and settings.model.startswith("gemini"):
         return Check(
             "model", "warn", f"{settings.model} without GOOGLE_API_KEY", "set GOOGLE_API_KEY"
         )
     secrets = [f.metadata["name"] for f in fields(settings) if f.name == "google_api_key"]
     if settings.google_api_key:
-        return Check("model", "ok", f"{settings.model_name}; {secrets[0]} is set")
-    return Check("model", "ok", f"{settings.model_name or 'the rules planner; no key needed'}")
+        return Check(
+            "model",
+            "ok",
+            f"{pick(google_api_key='yes', model=settings.model)}; {secrets[0]} is set",
+        )
+    return Check("model", "ok", f"{settings.model or 'the rules planner; no key needed'}")
 
 
 def program(name: str, purpose: str, fix: str) -> Check:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -230,7 +231,7 @@ def _approve(stage: Stage, mission: str, out: Printer) -> None:
     no_return = sheet["undo"]["point_of_no_return"]
     out.line(
         "undo",
-        f"{sheet['undo']['tiers']}; point of no return: {no_return or 'none while the mails are held'}",
+        f"{_counted(sheet['undo']['tiers'])}; point of no return: {no_return or 'none while the mails are held'}",
     )
     out.always("digest", sheet["approval"]["digest"])
     for who, name in ((stage.owner, "owner"), (stage.delegate, "governance delegate")):
@@ -348,8 +349,11 @@ def _step(step: Doc) -> str:
 
 
 def _tiers(steps: list[Doc]) -> str:
-    tiers = [step["undo_tier"] for step in steps if step["mutates"]]
-    return ", ".join(f"{tier} × {tiers.count(tier)}" for tier in sorted(set(tiers)))
+    return _counted(Counter(step["undo_tier"] for step in steps if step["mutates"]))
+
+
+def _counted(tiers: Mapping[str, int]) -> str:
+    return ", ".join(f"{tier} × {count}" for tier, count in sorted(tiers.items()))
 
 
 def _brain(doc: Doc) -> str:
@@ -360,6 +364,8 @@ def _brain(doc: Doc) -> str:
 def _program() -> str:
     """How this program was called, as it may be typed again."""
     name = Path(sys.argv[0])
+    if name.suffix == ".py":  # python -m
+        return "aicp"
     try:
         return str(name.relative_to(Path.cwd())) if name.is_absolute() else str(name)
     except ValueError:

@@ -14,7 +14,7 @@ def mission() -> None:
 
     \b
     Example of a whole mission:
-      aicp mission new "Give every account in Germany an E.164 phone number" --data accounts.csv
+      aicp mission new "Normalise the phone numbers of all accounts" --data accounts.csv
       aicp mission ack m-7k3                      # and once more by a governance delegate
       aicp mission plan m-7k3 --select 1
       aicp mission approve m-7k3

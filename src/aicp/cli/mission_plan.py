@@ -38,7 +38,12 @@ STATUSES = ("draft", "in_progress", "ready", "blocked", "completed", "archived")
 @click.command()
 @click.argument("intent")
 @click.option("--data", multiple=True, metavar="SOURCE", help="A table; may be repeated.")
-@click.option("--smtp", default="", metavar="HOST:PORT", help="Server that mails leave through.")
+@click.option(
+    "--smtp",
+    default="",
+    metavar="HOST:PORT",
+    help="Mail server, or smtp+starttls://user@host:port.",
+)
 @click.option("--sender", default="", metavar="ADDRESS", help="Whom mails come from.")
 @click.option("--calendar", default="", metavar="FILE.ics", help="Calendar for follow-ups.")
 @click.option("--mail-folder", default="", metavar="DIR", help="Where drafts and held mails lie.")
@@ -131,26 +136,37 @@ def show(here: Here, mission_id: str, utc: bool, as_json: bool) -> None:
 @click.argument("mission_id", metavar="ID")
 @click.option("--set", "words", multiple=True, metavar="CHIP=WORDS", help="Put a chip into words.")
 @click.option("--accept", multiple=True, metavar="CHIP", help="Take a chip as it is.")
+@click.option(
+    "--answer", "answers", multiple=True, metavar="QUESTION=WORDS", help="Answer a question."
+)
 @json_option
 @pass_here
 def brief(
-    here: Here, mission_id: str, words: tuple[str, ...], accept: tuple[str, ...], as_json: bool
+    here: Here,
+    mission_id: str,
+    words: tuple[str, ...],
+    accept: tuple[str, ...],
+    answers: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """What was understood, and from which words.
 
-    --set and --accept change it; a change voids earlier acknowledgements.
+    --set, --accept and --answer change it; a change voids earlier acknowledgements.
 
     \b
     Examples:
       aicp mission brief m-7k3
       aicp mission brief m-7k3 --set "audience=accounts in Germany over $50k ARR"
       aicp mission brief m-7k3 --accept kpi-1
+      aicp mission brief m-7k3 --answer "question-1=Leave it out"
     """
     edits = [_edit(pair) for pair in words] + [(chip, None) for chip in accept]
     client = here.client()
     document = when_worked(here, client, mission_id, ("Define",), quiet=as_json)
     for chip, text in edits:
         document = client.put(f"{path_of(mission_id)}/brief/{chip}", {"text": text})
+    for question, text in map(_edit, answers):
+        document = client.put(f"{path_of(mission_id)}/questions/{question}", {"text": text})
     if as_json:
         put(document["brief"])
         return
@@ -393,7 +409,7 @@ def _edit(pair: str) -> tuple[str, str | None]:
     chip, equals, text = pair.partition("=")
     if not equals or not chip.strip() or not text.strip():
         raise BadInput(
-            f"'{pair}' is not CHIP=WORDS", hint='write --set "audience=accounts in Spain"'
+            f"'{pair}' is not NAME=WORDS", hint='write --set "audience=accounts in Spain"'
         )
     return chip.strip(), text.strip()
 

@@ -68,7 +68,8 @@ class Supervisor:
             UpstreamDown: something does not come up; the message names its log.
         """
         data = self.settings.data_dir
-        (data / "logs").mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (data / "logs").mkdir(exist_ok=True)
         self._lock = _only_one(data)
         if self.settings.database_url:
             apply_outside(self.settings)

@@ -61,7 +61,8 @@ def down() -> None:
 
 
 def run(settings: Settings, *, sandbox: int | None = None) -> None:
-    """Supervise in the foreground."""
+    """Supervise in the foreground. What this system writes is its user's alone to read."""
+    os.umask(0o077)
     from aicp.cli.supervise import Supervisor
 
     stopping: list[int] = []
@@ -145,7 +146,8 @@ def start_detached(settings: Settings, options: list[str]) -> None:
     data = settings.data_dir
     if client.running(data):
         return
-    (data / "logs").mkdir(parents=True, exist_ok=True)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (data / "logs").mkdir(exist_ok=True, mode=0o700)
     words = [sys.executable, "-m", "aicp.cli.main", f"--data-dir={data}", "up", *options]
     with (data / "logs" / "up.log").open("wb") as sink:
         process = subprocess.Popen(

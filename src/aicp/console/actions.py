@@ -30,6 +30,13 @@ def _edit(conn: Connection, actor: Actor, services: Services, mission: str, form
     define.edit(conn, actor, services, mission, form["chip"], words)
 
 
+def _answer(conn: Connection, actor: Actor, services: Services, mission: str, form: Fields) -> None:
+    text = form["leave_out"] or form["text"]
+    if not text:
+        raise BadInput("the answer is empty", hint="write it, or leave the words out")
+    define.answer(conn, actor, services, mission, form["question"], text)
+
+
 def _acknowledge(
     conn: Connection, actor: Actor, services: Services, mission: str, _form: Fields
 ) -> None:
@@ -112,6 +119,7 @@ def _hours(text: str) -> float | None:
 # What is posted where, and which part of the page the person comes back to.
 VERBS: dict[str, tuple[Verb, str]] = {
     "brief": (_edit, "define"),
+    "answer": (_answer, "define"),
     "acknowledgement": (_acknowledge, "define"),
     "override": (_override, "prepare"),
     "plan": (_select, "approve"),

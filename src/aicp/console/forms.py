@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from aicp.console.frame import ViewerDep
 from aicp.errors import BadInput, Forbidden
+from aicp.web import same_origin
 
 MOST_BYTES = 200_000
 
@@ -41,7 +42,7 @@ async def posted(request: Request) -> Fields:
         Forbidden: another site sent it.
         BadInput: it is not a form, or far too large.
     """
-    _same_origin(request)
+    same_origin(request)
     if int(request.headers.get("content-length", "0") or 0) > MOST_BYTES:
         raise BadInput(
             f"the form is larger than {MOST_BYTES // 1000} kB", hint="put data into the table"
@@ -66,17 +67,6 @@ async def signed(viewer: ViewerDep, form: Annotated[Fields, Depends(posted)]) ->
 
 PostedDep = Annotated[Fields, Depends(posted)]
 SignedDep = Annotated[Fields, Depends(signed)]
-
-
-def _same_origin(request: Request) -> None:
-    origin = request.headers.get("origin")
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
-    if foreign or site not in ("same-origin", "none"):
-        raise Forbidden(
-            "this form came from another site; nothing was done",
-            hint="open the console itself and try there", code="origin",
-        )  # fmt: skip
 
 
 def local(path: str, fallback: str = "/") -> str:

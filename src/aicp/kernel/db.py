@@ -60,6 +60,7 @@ class Database:
             min_size=1,
             max_size=size,
             timeout=10,
+            reconnect_timeout=2,  # then the next request tries at once, not after a growing pause
             kwargs={
                 "autocommit": True,  # so that psycopg adds no begin: `_opening` has it
                 "application_name": f"aicp:{name}",

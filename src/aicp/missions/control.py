@@ -97,7 +97,7 @@ def stop(conn: Connection, actor: Actor, services: Services, mission_id: str) ->
         raise GateBlocked(f"the run is {mission.run_state}; there is nothing to stop")
     at = services.clock()
     store.change(conn, mission.id, at, run_state="stopped", status="blocked",
-                 blocking_reason="stopped by a person; undo it, or archive it")  # fmt: skip
+                 blocking_reason="stopped by a person; undo it, or leave it as it is")  # fmt: skip
     _event(conn, actor, services, mission, "execution_stopped", {"at_step": mission.cursor_seq})
     return {"run_state": "stopped", "done_steps": mission.cursor_seq}
 

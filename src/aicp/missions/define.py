@@ -13,7 +13,7 @@ from aicp.kernel.ids import new_id
 from aicp.missions import flow, store
 from aicp.missions.lifecycle import Facts, brief_gaps, reasons
 from aicp.missions.services import Services
-from aicp.missions.sources import Sources, connections
+from aicp.missions.sources import Bounds, Sources, connections
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.model import Resource
@@ -56,7 +56,7 @@ def create(conn: Connection, actor: Actor, services: Services, new: NewMission) 
         raise BadInput("priority is a number from 0 (first) to 4 (last)")
     made = connections(
         new.sources,
-        roots=services.roots,
+        bounds=Bounds(services.roots, services.private),
         hold_seconds=services.hold_seconds,
         work_dir=services.work_dir,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from aicp.errors import DatabaseDown, UpstreamDown
 from aicp.kernel.db import Connection
 from aicp.missions import store
 from aicp.missions.execute import enqueue_release, runner
@@ -24,7 +25,19 @@ ATTEMPTS = 5
 
 
 def run(services: Services, mission: Mission, seq: int) -> None:
-    """The job of one hold."""
+    """The job of one hold; what it cannot read or open pauses the mission, and the mail stays here."""
+    try:
+        _run(services, mission, seq)
+    except DatabaseDown:
+        raise
+    except (ProviderError, UpstreamDown) as error:
+        with services.db.transaction(mission.agent("executor")) as conn:
+            if store.get(conn, mission.id, lock=True).run_state == "held":
+                why = f"{error.message} {error.hint}".strip()
+                _pause(conn, mission, f"the mail of step {seq} stays here: {why}", services.clock())
+
+
+def _run(services: Services, mission: Mission, seq: int) -> None:
     actor = mission.agent("executor")
     with services.db.transaction(actor) as conn:
         hold = journal.holds(conn, mission.id).get(seq)
@@ -40,10 +53,9 @@ def run(services: Services, mission: Mission, seq: int) -> None:
     run_ = runner(services, mission, actor, approval, plan)
     provider = run_.providers[step_entry.account]
     open_ = next((e for e in earlier if e.state == "intent"), None)
-    if open_ is not None:
-        _settle(services, run_, provider, step_entry, open_.key)
+    if open_ is not None and not _stayed(services, run_, provider, step_entry, open_.key):
         return
-    failed = sum(e.state == "failed" for e in earlier)
+    failed = sum(e.state != "done" for e in earlier)
     _leave(services, run_, provider, step_entry, failed)
 
 
@@ -87,17 +99,26 @@ def _perform(
     _released(services, run_, entry, key, outcome, reconciled=False)
 
 
-def _settle(
+def _stayed(
     services: Services, run_: Run, provider: Provider, entry: journal.Entry, key: str
-) -> None:
-    """A release whose result is missing: read back, never simply send again."""
+) -> bool:
+    """A release whose result is missing: read back; True when the mail certainly did not leave.
+
+    It may then leave under a new intent only, for since the first one its window may have closed
+    and its recipient may have opted out.
+    """
     found = provider.reconcile_release(entry.call, entry.result)
     if found.found is Found.DONE:
         _released(services, run_, entry, key, found.outcome or entry.result, reconciled=True)
-    elif found.found is Found.NOT_DONE:
-        _perform(services, run_, provider, entry, key, 0)
-    else:
+    elif found.found is Found.UNCLEAR:
         _unknown(services, run_, entry, key, found.why)
+    else:
+        with run_.db.transaction(run_.actor) as conn:
+            journal.finish(
+                conn, run_.mission_id, key, state="failed", outcome=None, reconciled=True,
+                error="interrupted before the mail left", at=services.clock(),
+            )  # fmt: skip
+    return found.found is Found.NOT_DONE
 
 
 def _released(
@@ -143,7 +164,7 @@ def _failed(
         if error.retryable and failed + 1 < ATTEMPTS:
             enqueue_release(conn, mission, entry.seq, at + timedelta(seconds=2**failed))
         else:
-            _pause(conn, run_, f"{error.message} {error.hint}".strip(), at)
+            _pause(conn, mission, f"{error.message} {error.hint}".strip(), at)
 
 
 def _unknown(services: Services, run_: Run, entry: journal.Entry, key: str, why: str) -> None:
@@ -155,7 +176,8 @@ def _unknown(services: Services, run_: Run, entry: journal.Entry, key: str, why:
             conn, run_.actor, run_.mission_id, rule="outcome-unknown", message=why,
             facts={"step": entry.seq}, at=at,
         )  # fmt: skip
-        _pause(conn, run_, f"whether the mail of step {entry.seq} left is unknown: {why}", at)
+        mission = store.get(conn, run_.mission_id, lock=True)
+        _pause(conn, mission, f"whether the mail of step {entry.seq} left is unknown: {why}", at)
 
 
 def _hold_back(
@@ -183,16 +205,14 @@ def _hold_back(
         conn, run_.actor, mission.id, rule=f"safeguard:{breach.safeguard.id}", message=breach.why,
         facts={"step": entry.seq}, at=at,
     )  # fmt: skip
-    _pause(conn, run_, f"the mail of step {entry.seq} stays here: {breach.why}", at)
+    _pause(conn, mission, f"the mail of step {entry.seq} stays here: {breach.why}", at)
 
 
-def _pause(conn: Connection, run_: Run, reason: str, at: datetime) -> None:
-    store.change(
-        conn, run_.mission_id, at, run_state="paused", status="blocked", blocking_reason=reason
-    )
+def _pause(conn: Connection, mission: Mission, reason: str, at: datetime) -> None:
+    store.change(conn, mission.id, at, run_state="paused", status="blocked", blocking_reason=reason)
     record(
-        conn, run_.actor, "execution_paused", {"reason": "release"}, at=at, mission_id=run_.mission_id,
-        correlation_id=run_.correlation_id, stage="Execute", status="warning",
+        conn, mission.agent("executor"), "execution_paused", {"reason": "release"}, at=at,
+        mission_id=mission.id, correlation_id=mission.correlation_id, stage="Execute", status="warning",
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ class Services:
     evidence: EvidenceStore
     work_dir: Path  # locks and holds of the local toolkits
     roots: tuple[Path, ...]  # folders that missions may use
+    private: Path  # the data folder: no mission may touch it, a root of its own inside excepted
     model: str | None = None  # ADK model string; None is the rules planner
     hold_seconds: int = 900
     approval_hours: int = 24

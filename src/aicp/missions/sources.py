@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from aicp.errors import BadInput, Forbidden
 from aicp.toolkits.providers.base import Connection, ProviderError
@@ -25,8 +25,33 @@ class Sources:
     calendar: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where paths may lead: below a root, and not into the system's own data folder.
+
+    A root that lies inside the data folder itself stays open: the sandbox is one.
+    """
+
+    roots: tuple[Path, ...]
+    private: Path
+
+    def allow(self, real: Path) -> bool:
+        return any(real.is_relative_to(root) for root in self.roots) and not self.own(real)
+
+    def own(self, real: Path) -> bool:
+        """Whether a path belongs to the system: its tokens, logs, evidence and held mails."""
+        opened = (
+            root
+            for root in self.roots
+            if root != self.private and root.is_relative_to(self.private)
+        )
+        return real.is_relative_to(self.private) and not any(
+            real.is_relative_to(root) for root in opened
+        )
+
+
 def connections(
-    sources: Sources, *, roots: tuple[Path, ...], hold_seconds: int, work_dir: Path
+    sources: Sources, *, bounds: Bounds, hold_seconds: int, work_dir: Path
 ) -> list[Connection]:
     """The connections behind the sources.
 
@@ -34,11 +59,11 @@ def connections(
         BadInput: a source is not of a known form.
         Forbidden: a path lies outside the folders this server may touch.
     """
-    found = [_table(source, roots, work_dir) for source in sources.data]
+    found = [_table(source, bounds, work_dir) for source in sources.data]
     if sources.smtp or sources.mail_folder:
-        found.append(_mail(sources, roots, hold_seconds, work_dir))
+        found.append(_mail(sources, bounds, hold_seconds, work_dir))
     if sources.calendar:
-        path = _inside(sources.calendar, roots)
+        path = _inside(sources.calendar, bounds)
         found.append(Connection("calendar", path.name, {"path": str(path)}, work_dir))
     names = [connection.account for connection in found]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -47,13 +72,13 @@ def connections(
     return found
 
 
-def _table(source: str, roots: tuple[Path, ...], work_dir: Path) -> Connection:
+def _table(source: str, bounds: Bounds, work_dir: Path) -> Connection:
     head, _, table = source.partition("#")
     if head.startswith(("postgresql://", "postgres://")):
         return _postgres(head, table, work_dir)
     if head.startswith("sqlite:///"):
         head = head.removeprefix("sqlite://")
-    path = _inside(head, roots)
+    path = _inside(head, bounds)
     if path.suffix.lower() in (".sqlite", ".sqlite3", ".db"):
         if not table:
             raise BadInput(
@@ -83,27 +108,62 @@ def _postgres(url: str, table: str, work_dir: Path) -> Connection:
     return Connection("table", f"postgres#{table}", {"url": url, "table": table}, work_dir)
 
 
-def _mail(
-    sources: Sources, roots: tuple[Path, ...], hold_seconds: int, work_dir: Path
-) -> Connection:
-    _check_mail(sources)
-    folder = _inside(sources.mail_folder, roots) if sources.mail_folder else work_dir / "mail"
+def _mail(sources: Sources, bounds: Bounds, hold_seconds: int, work_dir: Path) -> Connection:
+    server = _server(sources.smtp)
+    _check_mail(sources, server)
+    folder = _inside(sources.mail_folder, bounds) if sources.mail_folder else work_dir / "mail"
     config: dict[str, Any] = {
         "folder": str(folder),
-        "smtp": sources.smtp,
+        "smtp": server.place,
+        "user": server.user,
+        "starttls": server.starttls,
         "sender": sources.sender,
         "hold_seconds": hold_seconds,
         "password_setting": "AICP_SMTP_PASSWORD",
     }
     if sources.delivered:
-        config["delivered"] = str(_inside(sources.delivered, roots))
-    return Connection("mail", f"smtp {sources.smtp}" if sources.smtp else "mail", config, work_dir)
+        config["delivered"] = str(_inside(sources.delivered, bounds))
+    return Connection("mail", f"smtp {server.place}" if server.place else "mail", config, work_dir)
 
 
-def _check_mail(sources: Sources) -> None:
+@dataclass(frozen=True, slots=True)
+class _Server:
+    place: str = ""  # host:port
+    user: str = ""
+    starttls: bool = False
+
+
+def _server(smtp: str) -> _Server:
+    """`host:port`, or `smtp[+starttls]://[user@]host:port`; the password is the server's setting.
+
+    Raises:
+        BadInput: it is of another form, holds a password, or would send one in the clear.
+    """
+    if "://" not in smtp:
+        return _Server(smtp)
+    hint = "write smtp+starttls://user@mail.example.com:587"
     try:
-        if sources.smtp:
-            server_at(sources.smtp)
+        parts = urlsplit(smtp)
+        place, user = f"{parts.hostname or ''}:{parts.port or ''}", unquote(parts.username or "")
+    except ValueError:
+        raise BadInput(f"'{smtp[:80]}' is not a mail server", hint=hint) from None
+    if parts.scheme not in ("smtp", "smtp+starttls") or parts.path.strip("/") or parts.query:
+        raise BadInput(f"'{smtp[:80]}' is not a mail server", hint=hint)
+    if parts.password is not None:
+        raise BadInput(
+            "the mail server's URL holds a password, which would be stored with the mission",
+            hint="set AICP_SMTP_PASSWORD where the server and workers run, and leave it out of the URL",
+        )
+    secure = parts.scheme == "smtp+starttls"
+    if user and not secure and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise BadInput("the password would travel in the clear", hint=hint)
+    return _Server(place, user, secure)
+
+
+def _check_mail(sources: Sources, server: _Server) -> None:
+    try:
+        if server.place:
+            server_at(server.place)
     except ProviderError as error:
         raise BadInput(error.message, hint="write --smtp mail.example.com:587") from None
     try:
@@ -116,7 +176,7 @@ def _check_mail(sources: Sources) -> None:
         ) from None
 
 
-def _inside(name: str, roots: tuple[Path, ...]) -> Path:
+def _inside(name: str, bounds: Bounds) -> Path:
     """The real path, refused outside the allowed folders (links are followed first)."""
     path = Path(name)
     if not path.is_absolute():
@@ -129,7 +189,11 @@ def _inside(name: str, roots: tuple[Path, ...]) -> Path:
         raise BadInput(
             f"{name!r} is not a path that can be followed", hint="correct the path"
         ) from None
-    if not any(real.is_relative_to(root) for root in roots):
+    if bounds.own(real):
+        raise Forbidden(
+            f"{path} belongs to this system itself", hint="name a file outside its data folder"
+        )
+    if not bounds.allow(real):
         raise Forbidden(
             f"{path} lies outside the folders this server may touch",
             hint=f"start the server with AICP_FILE_ROOTS={real.parent}",

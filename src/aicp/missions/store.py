@@ -19,6 +19,7 @@ from aicp.kernel.db import Actor, Connection
 from aicp.missions.lifecycle import STAGES, Stage
 from aicp.toolkits.model import Resource, resource_from
 from aicp.toolkits.providers.base import Connection as ToolConnection
+from aicp.toolkits.providers.base import ProviderError
 from aicp.trust.approvals import Request
 from aicp.trust.plan import Plan, Play
 
@@ -114,7 +115,9 @@ def get(conn: Connection, mission_id: str, *, lock: bool = False) -> Mission:
         .execute(
             f"select {_MISSION} from missions m join people p on p.id = m.owner_id"
             " where m.id = %s or starts_with(m.id, %s) order by m.id = %s desc limit 2"
-            + (" for update of m" if lock else ""),
+            + (
+                " for no key update of m" if lock else ""
+            ),  # rows that refer to it may still be added
             (mission_id, mission_id, mission_id),
         )
         .fetchall()
@@ -258,6 +261,18 @@ class ConnectionRow:
     used_scopes: list[str]
 
     def opened_with(self, work_dir: Path) -> ToolConnection:
+        """The connection to open a provider with.
+
+        Raises:
+            ProviderError: a path that was judged when the mission was made leads elsewhere now.
+        """
+        for name in ("path", "folder", "delivered"):
+            path = Path(self.config.get(name) or "/")
+            if path.resolve() != path:
+                raise ProviderError(
+                    f"{path} is a link now and leads to another place",
+                    hint="put the file back, or start a new mission on the other one",
+                )
         return ToolConnection(self.toolkit, self.account, self.config, work_dir)
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from aicp.errors import Forbidden, GateBlocked
+from aicp.errors import DatabaseDown, Forbidden, GateBlocked, UpstreamDown
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
 from aicp.kernel.jobs import enqueue
@@ -19,7 +19,7 @@ from aicp.missions.reflect import seal_bundle
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
-from aicp.toolkits.model import Found, UndoResult, UndoStatus
+from aicp.toolkits.model import Found, Reconciled, UndoResult, UndoStatus
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust import journal
 
@@ -74,11 +74,18 @@ def run(services: Services, mission: Mission, undo_id: str) -> None:
     actor = mission.agent("executor")
     if not _is_running(services, actor, undo_id):
         return
-    providers = open_providers(services, mission, actor)
+    try:
+        providers = open_providers(services, mission, actor)
+    except DatabaseDown:
+        raise
+    except UpstreamDown as error:
+        _close(services, actor, mission, undo_id, f"{error.message} {error.hint}".strip())
+        return
     _settle_open_intents(services, actor, mission, providers)
     stopped = _take_back(services, actor, mission, undo_id, providers)
-    _close(services, actor, mission, undo_id, stopped)
+    # Sealed first: a process that dies in between seals once more, and never leaves it unsealed.
     seal_bundle(services, actor, mission.id, "undo")
+    _close(services, actor, mission, undo_id, stopped)
 
 
 def history(conn: Connection, mission_id: str) -> list[dict[str, Any]]:
@@ -118,7 +125,7 @@ def _settle_open_intents(
     with services.db.transaction(actor) as conn:
         open_ = [e for e in journal.entries(conn, mission.id) if e.state in ("intent", "unknown")]
     for entry in open_:
-        found = providers[entry.account].reconcile(entry.call, entry.image)
+        found = _read_back(providers[entry.account], entry)
         state = {Found.DONE: "done", Found.NOT_DONE: "failed", Found.UNCLEAR: "unknown"}[
             found.found
         ]
@@ -127,6 +134,13 @@ def _settle_open_intents(
                 conn, mission.id, entry.key, state=state, outcome=found.outcome, error=found.why,
                 reconciled=True, at=services.clock(),
             )  # fmt: skip
+
+
+def _read_back(provider: Provider, entry: journal.Entry) -> Reconciled:
+    try:
+        return provider.reconcile(entry.call, entry.image)
+    except ProviderError as error:
+        return Reconciled(Found.UNCLEAR, why=f"{error.message} {error.hint}".strip())
 
 
 def _take_back(
@@ -155,7 +169,8 @@ def _take_back(
 def _undo_one(provider: Provider, entry: journal.Entry) -> UndoResult:
     if entry.state == "unknown":
         return UndoResult(
-            UndoStatus.CONFLICT, why="whether this call happened is unknown; look at the other side"
+            UndoStatus.CONFLICT,
+            why=f"whether this call happened is unknown; look at the other side: {entry.error}",
         )
     try:
         return provider.undo(entry.call, entry.image, entry.result)

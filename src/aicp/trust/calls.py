@@ -161,7 +161,7 @@ def facts_of(conn: Connection, run: Run, *, lock: bool = False) -> Facts:
         " (select count(*) from tool_calls t where t.mission_id = m.id and t.seq = m.cursor_seq + 1"
         " and t.purpose = 'step' and t.state = 'failed')"
         " from missions m left join approvals a on a.id = %s and a.mission_id = m.id where m.id = %s"
-        + (" for update of m" if lock else ""),
+        + (" for no key update of m" if lock else ""),
         (run.approval_id, run.mission_id),
     ).fetchone()
     if row is None:
