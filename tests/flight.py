@@ -44,7 +44,12 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)  # a Monday
 
 
 def settings_for(folder: Path, **given: str) -> Settings:
-    return Settings(data=str(folder / "data"), file_roots=str(folder), **given)
+    own = {
+        "data": str(folder / "data"),
+        "file_roots": str(folder),
+        "issues_dir": str(folder / "ops"),
+    }
+    return Settings(**(own | given))
 
 
 @dataclass
