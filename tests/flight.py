@@ -31,7 +31,9 @@ from aicp.missions.sources import Sources
 from aicp.people import tenants
 from aicp.settings import Settings
 from aicp.toolkits.sandbox import create, state_hash
+from aicp.tracker import Tracker
 from aicp.trust.calls import Run
+from aicp.worker.followups import reactions
 
 WIN_BACK = (
     "Win back our 3 best manufacturing accounts (over $50k ARR) that went quiet in Q2; warm advisory"
@@ -42,7 +44,12 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)  # a Monday
 
 
 def settings_for(folder: Path, **given: str) -> Settings:
-    return Settings(data=str(folder / "data"), file_roots=str(folder), **given)
+    own = {
+        "data": str(folder / "data"),
+        "file_roots": str(folder),
+        "issues_dir": str(folder / "ops"),
+    }
+    return Settings(**(own | given))
 
 
 @dataclass
@@ -154,7 +161,8 @@ class Flight:
 
     def work(self, most: int = 200) -> int:
         """Run every job of this tenant that is due by the clock; returns how many ran."""
-        handlers = tasks(self.app.services)
+        tracker = Tracker(self.app.settings.issues_dir)
+        handlers = tasks(self.app.services) | reactions(self.app.services, tracker)
         for done in range(most):
             job = self._take()
             if job is None:

@@ -55,6 +55,11 @@ class Settings:
     approval_hours: str = _setting(
         "AICP_APPROVAL_HOURS", "24", "How long an approval request stays open."
     )
+    issues_dir: str = _setting(
+        "AICP_ISSUES_DIR",
+        "",
+        "Repository, or its .beads folder, with the issue graph (default: the one around where the server was started).",
+    )
     workers: str = _setting("AICP_WORKERS", "1", "Worker processes that `aicp up` runs.")
     heartbeat_seconds: str = _setting(
         "AICP_HEARTBEAT_SECONDS", "2", "How often a worker says that it lives."

@@ -379,6 +379,27 @@ create table public.feedback (
 );
 create index feedback_tenant on public.feedback (tenant_id, person_id);
 
+-- What a mission leaves to be done: the outbox to the issue graph. A row waits until its issue is there.
+create table public.followups (
+    id text primary key,
+    tenant_id uuid not null,
+    mission_id text not null,
+    task text not null check (task <> ''),
+    priority int not null check (priority between 0 and 4),
+    labels text[] not null default '{}',
+    requested_by uuid not null,
+    status text not null check (status in ('waiting', 'created')),
+    bd_issue text,
+    attempts int not null default 0,
+    problem text not null default '',
+    created_at timestamptz not null,
+    check ((status = 'created') = (bd_issue is not null)),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id),
+    foreign key (tenant_id, requested_by) references public.people (tenant_id, id)
+);
+create index followups_mission on public.followups (tenant_id, mission_id);
+create index followups_person on public.followups (tenant_id, requested_by);
+
 -- Telemetry: the catalogued events, in commit order for one tenant; inserting one wakes the streams.
 create table public.telemetry_events (
     id bigint generated always as identity primary key,
@@ -464,7 +485,7 @@ begin
     foreach name in array array['tenants', 'people', 'credentials', 'missions', 'mission_stages',
         'safeguard_acks', 'connections', 'inspections', 'plays', 'plans', 'approvals',
         'approval_decisions', 'tool_calls', 'holds', 'undo_runs', 'undo_steps', 'findings',
-        'artifacts', 'bundles', 'feedback', 'telemetry_events']
+        'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events']
     loop
         tenant_column := case name when 'tenants' then 'id' else 'tenant_id' end;
         execute format('alter table public.%I enable row level security', name);
@@ -479,7 +500,7 @@ begin
     end loop;
 
     foreach name in array array['missions', 'mission_stages', 'connections', 'inspections', 'plays',
-        'approvals', 'tool_calls', 'holds', 'undo_runs', 'feedback']
+        'approvals', 'tool_calls', 'holds', 'undo_runs', 'feedback', 'followups']
     loop
         execute format('create policy %I on public.%I for update to authenticated using (tenant_id = (select app.tenant_id())) with check (tenant_id = (select app.tenant_id()))',
             name || '_change', name);
@@ -488,7 +509,7 @@ begin
 
     foreach name in array array['missions', 'mission_stages', 'safeguard_acks', 'connections',
         'inspections', 'plays', 'plans', 'approvals', 'approval_decisions', 'tool_calls', 'holds',
-        'undo_runs', 'undo_steps', 'findings', 'artifacts', 'bundles', 'feedback', 'telemetry_events']
+        'undo_runs', 'undo_steps', 'findings', 'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events']
     loop
         execute format('grant insert on public.%I to authenticated', name);
     end loop;
@@ -500,7 +521,7 @@ grant delete on public.plays, public.inspections to authenticated;
 grant select on public.tenants, public.people, public.missions, public.mission_stages,
     public.safeguard_acks, public.connections, public.inspections, public.plays, public.plans,
     public.approvals, public.approval_decisions, public.tool_calls, public.holds, public.undo_runs,
-    public.undo_steps, public.findings, public.artifacts, public.bundles, public.feedback,
+    public.undo_steps, public.findings, public.artifacts, public.bundles, public.feedback, public.followups,
     public.telemetry_events, public.play_precedents to authenticated;
 grant select on public.play_precedents to service_role;
 

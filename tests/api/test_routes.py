@@ -70,7 +70,8 @@ def test_a_stranger_finds_nothing_by_any_route(server: Server, tmp_path: Path) -
     mission = flight.to_execute()
     strange = take_off(tmp_path / f"x{uuid4().hex[:10]}", flight.url)
     bodies = {"plan": {"rank": 1}, "approval": {"digest": "d" * 64}, "override": {"rationale": "x"},
-              "feedback": {"rating": 5}, "rejection": {"reason": "no"}, "questions": {"text": "x"}}  # fmt: skip
+              "feedback": {"rating": 5}, "rejection": {"reason": "no"}, "questions": {"text": "x"},
+              "followups": {"title": "x"}}  # fmt: skip
     try:
         for method, path in routes(server):
             if "{mission_id}" not in path:

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from aicp.cli.supervise import free_port
 from console_visitor import secret_for
 from flight import Flight
+from issue_book import bd, fill, give_issues
 
 CHROMIUM = Path("/usr/bin/chromium")
 SIDEWAYS = "document.documentElement.scrollWidth - innerWidth"
@@ -39,6 +40,14 @@ def browser() -> Iterator[Browser]:
         found = tools.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield found
         found.close()
+
+
+@pytest.fixture
+def issues_on_disk(flight: Flight) -> Path:
+    """The issues of the flight's installation; ask for it before the address."""
+    folder = give_issues(flight)
+    fill(folder)
+    return folder
 
 
 @pytest.fixture
@@ -198,4 +207,33 @@ def test_the_first_load_is_small(flight: Flight, browser: Browser, address: str)
     tab.page.on("response", lambda r: "stream" in r.url or sizes.append(len(r.body())))
     tab.sign_in(flight)
     assert 20_000 < sum(sizes) <= 300_000
+    tab.context.close()
+
+
+def test_issues_are_accessible_and_move_when_the_file_changes_on_disk(
+    flight: Flight, issues_on_disk: Path, browser: Browser, address: str
+) -> None:
+    """UX-81, UX-82: closing a blocker from a terminal moves what waited into Ready, without a reload."""
+    tab = Tab(browser, address, reduced_motion="reduce")
+    tab.sign_in(flight)
+    for path in ("/issues", "/issues/ops-2", "/issues/graph", "/issues?status=closed"):
+        page = tab.open(path)
+        page.evaluate(OPEN)
+        for width in (390, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate(SIDEWAYS) <= 0, (path, width)
+            for theme in ("light", "dark"):
+                page.emulate_media(color_scheme=theme)
+                found = Axe().run(page, options=RULES | {"resultTypes": ["violations"]})
+                assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+    page = tab.open("/issues/ops-2")
+    page.wait_for_selector("[data-live-pill][data-state=live]")
+    page.locator("#text").fill("half a thought")
+    bd(issues_on_disk, "close", "ops-3", "--reason", "bounded")
+    page.wait_for_selector("text=ops-2 is ready: nothing open blocks it.")
+    assert page.locator("#text").input_value() == "half a thought"
+    page.locator("a.node[href='/issues/ops-3']").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/issues/ops-3")
+    assert tab.wrong == []
     tab.context.close()

@@ -7,7 +7,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from aicp.missions import approve, control, define, plan, prepare, reflect, store, undo, view
+from aicp.missions import (
+    approve,
+    control,
+    define,
+    followups,
+    plan,
+    prepare,
+    reflect,
+    store,
+    undo,
+    view,
+)
 from aicp.missions.sources import Sources
 from aicp.web import ActorDep, AppDep
 
@@ -65,6 +76,12 @@ class FeedbackBody(Body):
     rating: int
     notes: str = ""
     effort_saved_hours: float | None = Field(None, ge=0, lt=1_000_000, allow_inf_nan=False)
+
+
+class FollowUpBody(Body):
+    title: str
+    priority: int = 2
+    labels: list[str] = Field(default_factory=list)
 
 
 @router.post("", status_code=201)
@@ -211,4 +228,19 @@ def feedback(mission_id: str, body: FeedbackBody, app: AppDep, actor: ActorDep) 
         return reflect.feedback(
             conn, actor, app.services, mission_id, rating=body.rating, notes=body.notes,
             hours=body.effort_saved_hours,
+        )  # fmt: skip
+
+
+@router.get("/{mission_id}/followups")
+def list_followups(mission_id: str, app: AppDep, actor: ActorDep) -> list[dict[str, Any]]:
+    with app.transaction(actor) as conn:
+        return followups.of_mission(conn, store.get(conn, mission_id).id)
+
+
+@router.post("/{mission_id}/followups", status_code=201)
+def follow_up(mission_id: str, body: FollowUpBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return followups.schedule(
+            conn, actor, app.services, mission_id, title=body.title, priority=body.priority,
+            labels=tuple(body.labels),
         )  # fmt: skip

@@ -20,7 +20,9 @@ from aicp.errors import BadInput
 if TYPE_CHECKING:
     from aicp.client import Client
 
-_OURS = re.compile(r"(?<![\w./-])aicp (?=--as |mission |evidence |people |login|up\b|db |doctor)")
+_OURS = re.compile(
+    r"(?<![\w./-])aicp (?=--as |mission |issues |evidence |people |login|up\b|db |doctor)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("aicp.cli.status:status", "Everything on one screen."),
     "doctor": ("aicp.cli.doctor:doctor", "What is missing, and how to fix it."),
     "mission": ("aicp.cli.mission:mission", "Missions, from plain words to evidence."),
+    "issues": ("aicp.cli.issues:issues", "The issue graph, as bd has it."),
     "evidence": ("aicp.cli.evidence:evidence", "Verify evidence bundles."),
     "people": ("aicp.cli.people:people", "Who may do what."),
     "login": ("aicp.cli.people:login", "A one-time link into the console."),

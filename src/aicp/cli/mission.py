@@ -28,5 +28,6 @@ for verb in (
     mission_plan.prepare, mission_plan.plan, mission_plan.approve, mission_plan.reject,
     mission_run.run, mission_run.watch, mission_run.pause, mission_run.resume, mission_run.stop,
     mission_run.undo, mission_run.evidence, mission_run.feedback,
+    mission_run.followup,
 ):  # fmt: skip
     mission.add_command(verb)

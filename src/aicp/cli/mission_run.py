@@ -248,6 +248,34 @@ def feedback(
     put(given) if as_json else click.echo(f"thank you: {rating} of 5 is noted")
 
 
+@click.command()
+@click.argument("mission_id", metavar="ID")
+@click.argument("title")
+@click.option(
+    "-p",
+    "--priority",
+    type=click.IntRange(0, 4),
+    default=2,
+    show_default=True,
+    help="0 is the most urgent.",
+)
+@click.option("-l", "--label", "labels", multiple=True, help="May be repeated.")
+@json_option
+@pass_here
+def followup(
+    here: Here, mission_id: str, title: str, priority: int, labels: tuple[str, ...], as_json: bool
+) -> None:
+    """What is left to do: it becomes an issue, at once or when the issue graph is there.
+
+    \b
+    Example:
+      aicp mission followup m-7k3 "Ask legal about the two bounced addresses" -p 1 -l ops
+    """
+    body = {"title": title, "priority": priority, "labels": list(labels)}
+    made = here.client().post(f"{path_of(mission_id)}/followups", body)
+    put(made) if as_json else click.echo(f"{made['id']} is noted; the worker opens its issue")
+
+
 def outcome(document: Doc) -> str:
     """One sentence on where the mission stands."""
     state, held = document["run_state"], _held(document)

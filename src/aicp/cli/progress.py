@@ -20,6 +20,8 @@ GIVE_UP_SECONDS = 60.0  # of a server that does not come back
 
 # What each event says; its context fills the braces. "" is not worth a line: another event says it.
 SAYS = {
+    "followup_scheduled": "follow-up {followup_id} asked for, priority {priority}",
+    "followup_opened": "follow-up {followup_id} is issue {issue_id}",
     "intent_submitted": "mission received, {intent_length} characters",
     "composio_discovery": "looked at {toolkit_count} connections, read only",
     "brief_generated": "brief with {chip_count} chips, read by {brain}",

@@ -15,7 +15,7 @@ from aicp.console.missions import workspace
 from aicp.console.route import PageRoute
 from aicp.errors import AicpError, BadInput, NotFound, UpstreamDown
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import approve, control, define, plan, prepare, reflect, undo
+from aicp.missions import approve, control, define, followups, plan, prepare, reflect, undo
 from aicp.missions.services import Services
 from aicp.web import AppDep
 
@@ -95,6 +95,15 @@ def _feedback(
     )  # fmt: skip
 
 
+def _follow_up(
+    conn: Connection, actor: Actor, services: Services, mission: str, form: Fields
+) -> None:
+    followups.schedule(
+        conn, actor, services, mission, title=form["title"], priority=form.integer("priority"),
+        labels=tuple(label for label in form["labels"].split(",") if label.strip()),
+    )  # fmt: skip
+
+
 def _hours(text: str) -> float | None:
     if not text:
         return None
@@ -121,6 +130,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "stop": (_stop, "now"),
     "undo": (_undo, "execute"),
     "feedback": (_feedback, "reflect"),
+    "followups": (_follow_up, "reflect"),
 }
 
 

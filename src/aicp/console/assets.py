@@ -18,7 +18,14 @@ from aicp.console.route import PageRoute
 from aicp.errors import NotFound
 
 HTMX = "vendor/htmx.min.js"
-STYLES = ("css/tokens.css", "css/base.css", "css/parts.css", "css/mission.css", "css/print.css")
+STYLES = (
+    "css/tokens.css",
+    "css/base.css",
+    "css/parts.css",
+    "css/mission.css",
+    "css/issues.css",
+    "css/print.css",
+)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 

@@ -49,6 +49,9 @@ def why_not(
         "stop": _state(asker, {"idle", "running", "paused", "held"}, "the run is over"),
         "undo": _undo(asker, doc["run"]["steps"]),
         "feedback": _feedback(asker),
+        "follow_up": ""
+        if asker.controls
+        else "only the owner, governance and on-call add follow-ups",
     }
 
 

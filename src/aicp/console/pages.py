@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from aicp.console import actions, assets, errors, home, missions, session
+from aicp.console import actions, assets, errors, home, issues, missions, session
 
 
 def routers() -> list[APIRouter]:
@@ -15,5 +15,6 @@ def routers() -> list[APIRouter]:
         home.router,
         missions.router,
         actions.router,
+        issues.router,
         errors.router,
     ]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from typing import Any
 
+from aicp.issues.stamps import to_ns
 from aicp.missions.lifecycle import COVERAGE_GATE, STAGES
 from aicp.trust.plan import IMPACTS, RISK
 
@@ -19,6 +20,13 @@ STATES: dict[str, tuple[str, str, str]] = {
     "blocked": ("Blocked", "▲", "bad"),
     "completed": ("Finished", "✓", "good"),
     "archived": ("Archived", "–", "quiet"),
+    "open": ("Open", "○", "quiet"),
+    "waits": ("Waits", "‖", "ask"),
+    "closed": ("Closed", "✓", "good"),
+    "deferred": ("Deferred", "◷", "quiet"),
+    "pinned": ("Pinned", "◆", "quiet"),
+    "hooked": ("Hooked", "◆", "quiet"),
+    "missing": ("Missing", "?", "bad"),
     "pending": ("Not yet", "○", "quiet"),
     "idle": ("Not started", "○", "quiet"),
     "running": ("Running", "◐", "live"),
@@ -96,6 +104,14 @@ def plain(name: str) -> str:
 
 def moment(at: datetime | str) -> datetime:
     return datetime.fromisoformat(at) if isinstance(at, str) else at
+
+
+def instant(text: Any) -> datetime | None:
+    """A time of the issue graph, which may have nanoseconds; None when it is no time at all."""
+    try:
+        return datetime.fromtimestamp(to_ns(text) / 1e9, UTC)
+    except (ValueError, IndexError, TypeError, AttributeError, OverflowError, OSError):
+        return None
 
 
 def utc(at: datetime | str) -> str:
@@ -204,7 +220,7 @@ def _join(pieces: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "state": state, "plain": plain, "utc": utc, "iso": iso, "relative": relative, "pretty": pretty,
+    "state": state, "plain": plain, "instant": instant, "utc": utc, "iso": iso, "relative": relative, "pretty": pretty,
     "brief_value": brief_value, "size": size, "short": short, "listed": listed, "cells": cells,
     "in_groups": in_groups, "tally": tally, "columns": columns, "one": one,
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aicp.kernel.db import Connection
-from aicp.missions import approve, lifecycle, reflect, store, undo
+from aicp.missions import approve, followups, lifecycle, reflect, store, undo
 from aicp.missions.store import Mission
 from aicp.trust import journal
 
@@ -44,6 +44,7 @@ def document(conn: Connection, mission: Mission) -> dict[str, Any]:
         "findings": findings(conn, mission.id),
         "bundles": reflect.bundles(conn, mission.id),
         "feedback": _feedback(conn, mission.id),
+        "followups": followups.of_mission(conn, mission.id),
     }
 
 

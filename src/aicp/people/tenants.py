@@ -108,6 +108,14 @@ def people_of(conn: Connection, tenant_id: UUID) -> list[Person]:
     )
 
 
+def email_of(conn: Connection, person_id: UUID) -> str:
+    """Under which address somebody acts."""
+    row = conn.execute("select email from people where id = %s", (person_id,)).fetchone()
+    if row is None:
+        raise NotFound("there is no such person")
+    return str(row[0])
+
+
 def name_of(conn: Connection, tenant_id: UUID) -> str:
     """What a tenant is called."""
     row = conn.execute("select name from tenants where id = %s", (tenant_id,)).fetchone()

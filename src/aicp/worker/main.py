@@ -7,9 +7,12 @@ from threading import Thread
 from aicp.app import build, database_url
 from aicp.kernel.clock import Clock
 from aicp.kernel.jobs import work
+from aicp.missions import followups
 from aicp.missions.jobs import tasks
 from aicp.settings import from_env
 from aicp.telemetry.logs import configure, log
+from aicp.tracker import Tracker
+from aicp.worker.followups import reactions
 
 
 def main() -> None:
@@ -19,9 +22,11 @@ def main() -> None:
     app = build(settings, name="worker", url=url)
     Thread(target=warm_up, args=(app.clock,), name="warm-up", daemon=True).start()
     try:
+        with app.db.service() as conn:
+            followups.replay(conn)
         work(
             url,
-            tasks(app.services),
+            tasks(app.services) | reactions(app.services, Tracker(settings.issues_dir)),
             concurrency=4,
             heartbeat_seconds=settings.integer("heartbeat_seconds"),
             stalled_seconds=settings.integer("stalled_seconds"),

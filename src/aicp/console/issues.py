@@ -1,0 +1,228 @@
+"""Issues: the ready queue, the list, one issue with what hangs on it, and the graph; live from disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
+
+from aicp.console.forms import Fields, SignedDep
+from aicp.console.frame import HEADERS, Viewer, ViewerDep, answer
+from aicp.console.picture import KINDS, MOST, open_ids, picture
+from aicp.console.route import PageRoute, correlation
+from aicp.console.sections import changes, parts
+from aicp.errors import AicpError, BadInput, NotFound
+from aicp.issues.model import EDGES, STATUSES
+from aicp.issues.model import KINDS as TYPES
+from aicp.tracker import Tracker, Wish, may_write, need_writer
+from aicp.web import AppDep, error_body
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+LOOK_SECONDS, HEARTBEAT_LOOKS = 0.4, 10
+LIST = (("ready", "issues/_ready.html"), ("list", "issues/_list.html"))
+GRAPH = (("graph", "issues/_picture.html"),)
+ISSUE = (
+    ("head", "issues/_head.html"),
+    ("comments", "issues/_comments.html"),
+    ("tree", "issues/_tree.html"),
+    ("graph", "issues/_picture.html"),
+)
+
+
+def get_tracker(app: AppDep) -> Tracker:
+    return Tracker(app.settings.issues_dir)
+
+
+def get_wish(status: str = "", label: str = "", priority: str = "") -> Wish:
+    """The filter in the address."""
+    return Wish(status, tuple(filter(None, [label])), priority)
+
+
+TrackerDep = Annotated[Tracker, Depends(get_tracker)]
+WishDep = Annotated[Wish, Depends(get_wish)]
+
+
+@router.get("/issues")
+@router.get("/issues.json")
+def index(request: Request, tracker: TrackerDep, viewer: ViewerDep, wish: WishDep) -> Response:
+    return _list_page(request, tracker, viewer, wish)
+
+
+@router.get("/issues/changes")
+def index_changed(
+    request: Request, tracker: TrackerDep, viewer: ViewerDep, wish: WishDep
+) -> Response:
+    return changes(request, viewer, parts(request, viewer, LIST, **_list(tracker, wish)))
+
+
+@router.get("/issues/graph")
+@router.get("/issues/graph.json")
+def graph(request: Request, tracker: TrackerDep, viewer: ViewerDep, label: str = "") -> Response:
+    """Everything unfinished with its dependencies; a label narrows it."""
+    stamp, context = tracker.stamp(), _graph(tracker, label)
+    drawn = context["picture"]
+    data = {"nodes": drawn.boxes, "edges": drawn.lines, "left_out": drawn.left_out}
+    return answer(
+        request, viewer, "issues/graph.html", data=data, label=label, after=stamp,
+        live=parts(request, viewer, GRAPH, **context), query=_query(label=label),
+    )  # fmt: skip
+
+
+@router.get("/issues/graph/changes")
+def graph_changed(
+    request: Request, tracker: TrackerDep, viewer: ViewerDep, label: str = ""
+) -> Response:
+    return changes(request, viewer, parts(request, viewer, GRAPH, **_graph(tracker, label)))
+
+
+@router.get("/issues/stream")
+async def stream(
+    request: Request, tracker: TrackerDep, _viewer: ViewerDep,
+    last_event_id: Annotated[str, Header()] = "", after: str = "",
+) -> StreamingResponse:  # fmt: skip
+    """Says when the list on disk is not as it was at `after`, whoever changed it."""
+    told = _told(request, tracker, last_event_id or after)
+    return StreamingResponse(
+        told, media_type="text/event-stream", headers={**HEADERS, "X-Accel-Buffering": "no"}
+    )
+
+
+async def _told(request: Request, tracker: Tracker, seen: str) -> AsyncIterator[bytes]:
+    yield b": hello\n\n"
+    quiet = 0
+    while not await request.is_disconnected():
+        stamp = await asyncio.to_thread(tracker.stamp)
+        if stamp != seen:
+            seen, quiet = stamp, 0
+            yield b'id: %s\nevent: aicp\ndata: {"issues": "%s"}\n\n' % ((stamp.encode(),) * 2)
+        quiet += 1
+        if quiet % HEARTBEAT_LOOKS == 0:
+            yield b": heartbeat\n\n"
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+@router.post("/issues")
+def create(request: Request, tracker: TrackerDep, viewer: ViewerDep, form: SignedDep) -> Response:
+    try:
+        need_writer(viewer.actor.roles)
+        made = tracker.create(
+            form["title"], by=viewer.email, kind=form["type"] or "task",
+            priority=form.integer("priority") if form["priority"] else 2,
+            labels=tuple(filter(None, [form["labels"]])), description=form["description"],
+        )  # fmt: skip
+    except (BadInput, NotFound) as error:
+        return _list_page(request, tracker, viewer, Wish(), error=error, typed=form.values)
+    return RedirectResponse(f"/issues/{made['id']}", 303)
+
+
+@router.get("/issues/{issue_id}")
+def show(request: Request, issue_id: str, tracker: TrackerDep, viewer: ViewerDep) -> Response:
+    return _issue_page(request, tracker, viewer, issue_id.removesuffix(".json"))
+
+
+@router.get("/issues/{issue_id}/changes")
+def changed(request: Request, issue_id: str, tracker: TrackerDep, viewer: ViewerDep) -> Response:
+    return changes(request, viewer, parts(request, viewer, ISSUE, **_issue(tracker, issue_id)))
+
+
+@router.get("/issues/{issue_id}/{action}")
+def back(issue_id: str, action: str, _viewer: ViewerDep) -> Response:  # noqa: ARG001
+    """Reloading what a refused form left in the address bar leads to the issue."""
+    return RedirectResponse(f"/issues/{issue_id}", 303)
+
+
+@router.post("/issues/{issue_id}/{action}")
+def act(
+    request: Request, issue_id: str, action: str, tracker: TrackerDep, viewer: ViewerDep,
+    form: SignedDep,
+) -> Response:  # fmt: skip
+    """Do one thing to an issue; a refusal comes back with what was typed."""
+    try:
+        need_writer(viewer.actor.roles)
+        _do(tracker, issue_id, action, form, viewer.email)
+    except NotFound:
+        raise
+    except AicpError as error:
+        typed = {**form.values, "action": action}
+        return _issue_page(request, tracker, viewer, issue_id, error=error, typed=typed)
+    return RedirectResponse(
+        f"/issues/{issue_id}#{'comments' if action == 'comments' else 'head'}", 303
+    )
+
+
+def _do(tracker: Tracker, issue_id: str, action: str, form: Fields, by: str) -> None:
+    if action == "comments":
+        tracker.comment(issue_id, form["text"], by=by)
+    elif action == "close":
+        tracker.close(issue_id, form["reason"], by=by)
+    elif action == "update":
+        change = {key: form[key] for key in ("status", "priority") if form[key]}
+        tracker.update(issue_id, change, by=by)
+    elif action == "dependencies":
+        tracker.link(issue_id, form["on"], form["type"] or "blocks", by=by)
+    else:
+        raise NotFound(f"an issue has no {action[:40]}", hint="go back to the issue's page")
+
+
+def _list_page(
+    request: Request, tracker: Tracker, viewer: Viewer, wish: Wish, *,
+    error: AicpError | None = None, typed: dict[str, str] | None = None,
+) -> Response:  # fmt: skip
+    stamp, context = tracker.stamp(), _list(tracker, wish)
+    body = error_body(error, correlation(request)) if error else {}
+    label = next(iter(wish.labels), "")
+    return answer(
+        request, viewer, "issues/list.html", status=error.status if error else 200, error=error,
+        data={"ready": context["ready"], "issues": context["issues"]} | body, after=stamp,
+        live=parts(request, viewer, LIST, **context), typed=typed or {}, statuses=STATUSES,
+        types=TYPES, wish=wish, label=label, no=may_write(viewer.actor.roles),
+        query=_query(status=wish.statuses, label=label, priority=wish.priorities),
+    )  # fmt: skip
+
+
+def _issue_page(
+    request: Request, tracker: Tracker, viewer: Viewer, issue_id: str, *,
+    error: AicpError | None = None, typed: dict[str, str] | None = None,
+) -> Response:  # fmt: skip
+    stamp, context = tracker.stamp(), _issue(tracker, issue_id)
+    body = error_body(error, correlation(request)) if error else {}
+    return answer(
+        request, viewer, "issues/show.html", data=context["doc"] | body, after=stamp,
+        status=error.status if error else 200, error=error, issue=context["doc"]["issue"],
+        live=parts(request, viewer, ISSUE, **context), typed=typed or {}, statuses=STATUSES,
+        edge_types=EDGES, no=may_write(viewer.actor.roles),
+    )  # fmt: skip
+
+
+def _list(tracker: Tracker, wish: Wish) -> dict[str, Any]:
+    filtered = bool(wish.statuses or wish.labels or wish.priorities)
+    ready = Wish(labels=wish.labels, priorities=wish.priorities)
+    return {
+        "ready": tracker.listed(ready, ready=True),
+        "issues": tracker.listed(wish),
+        "filtered": filtered,
+    }
+
+
+def _issue(tracker: Tracker, issue_id: str) -> dict[str, Any]:
+    doc = tracker.show(issue_id)
+    nodes = [node["id"] for node in doc["tree"]]
+    drawn = picture(tracker.snapshot().graph, nodes)
+    return {"doc": doc, "issue": doc["issue"], "picture": drawn, "kinds": KINDS, "most": MOST}
+
+
+def _graph(tracker: Tracker, label: str) -> dict[str, Any]:
+    graph = tracker.snapshot().graph
+    return {
+        "picture": picture(graph, open_ids(graph, label)), "kinds": KINDS, "most": MOST,
+        "issue": None,
+    }  # fmt: skip
+
+
+def _query(**given: str) -> str:
+    words = urlencode({key: value for key, value in given.items() if value})
+    return f"?{words}" if words else ""
