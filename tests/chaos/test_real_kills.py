@@ -44,8 +44,7 @@ class System:
             "aicp.cli.main",
             f"--data-dir={self.home}",
             "up",
-            "--sandbox",
-            "1",
+            f"--sandbox={free_port('127.0.0.1', 0)}",
         ]
         with (self.home.parent / "up.log").open("ab") as sink:
             self.process = subprocess.Popen(

@@ -20,6 +20,7 @@ BESIDE = [up / "shared/spec/operations-playbook.md" for up in ROOT.parents]
 PLAYBOOK = next((path for path in BESIDE if path.exists()), OURS)
 
 MENTION = re.compile(r"bd(?: [a-z]+){1,2}(?: \.\.\.)?")
+STAND_IN = re.compile(r"\b(?:ID|TEXT|WORDS|FILE|PATH|COMMAND|BLOCKED|BLOCKER)\b")  # in a synopsis
 SETTING = re.compile(r'[A-Z_]+="[^"$`]*"')
 
 
@@ -38,7 +39,8 @@ def inline(text: str) -> list[str]:
     """Shell lines from `…` in the prose and the tables."""
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     spans = re.findall(r"`([^`\n]+)`", prose)
-    return [s for s in spans if s.startswith("bd ") or "=$(bd " in s]
+    lines = [s for s in spans if s.startswith("bd ") or "=$(bd " in s]
+    return [s for s in lines if not STAND_IN.search(s)]
 
 
 def runnable(line: str) -> bool:

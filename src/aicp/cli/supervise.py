@@ -154,7 +154,7 @@ class Supervisor:
         with log.open("ab") as sink:
             child.process = subprocess.Popen(
                 child.words, env=child.env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
-                start_new_session=True, preexec_fn=_die_with_parent,  # noqa: PLW1509
+                start_new_session=True, preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509
             )  # fmt: skip
         child.started = time.monotonic()
 
@@ -226,7 +226,13 @@ def _only_one(data: Path) -> IO[str]:
     return lock
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> Callable[[], None]:
     """Linux: the kernel ends this child when the supervisor dies, even by kill -9."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    def ask() -> None:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:  # it died before we could ask
+                os._exit(1)
+
+    return ask
