@@ -6,6 +6,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,9 @@ from flight import Flight, land, take_off
 class Cluster:
     """The run's PostgreSQL, with a schema-only template to clone databases from."""
 
-    def __init__(self, embedded: postgres.Embedded) -> None:
+    def __init__(self, embedded: postgres.Embedded, home: Path) -> None:
         self.embedded = embedded
+        self.home = home
         self.made = 0
         self._admin("create database template_aicp")
         apply(self.owner_url("template_aicp"), password=embedded.app_password)
@@ -36,7 +38,17 @@ class Cluster:
         self.made += 1
         name = f"t_{os.getpid()}_{self.made}"
         self._admin(f"create database {name} template {template}")
+        # Without it a crash takes back the sequences of a fresh copy, which no real database is.
+        self._admin("checkpoint")
         return name
+
+    def pid(self) -> int:
+        """The postmaster's process id."""
+        return postgres.server_pid(self.home) or 0
+
+    def revive(self) -> None:
+        """Start the server again after it was killed; one that runs is left alone."""
+        postgres.start(self.home)
 
     def drop(self, name: str) -> None:
         self._admin(f"drop database if exists {name} with (force)")
@@ -46,17 +58,31 @@ class Cluster:
             conn.execute(sql.SQL(statement))
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A cluster of this test process, gone afterwards."""
+@contextmanager
+def a_cluster() -> Iterator[Cluster]:
+    """A cluster in a folder of its own, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="aicp-test-") as folder:
         home = Path(folder) / "data"
         Path(folder).chmod(0o755)
         embedded = postgres.start(home)
         try:
-            yield Cluster(embedded)
+            yield Cluster(embedded, home)
         finally:
             postgres.stop(home)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster of this test process."""
+    with a_cluster() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """A cluster that a module may kill."""
+    with a_cluster() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from aicp.app import build
+from aicp.errors import AicpError
 from aicp.kernel.clock import FixedClock
 from aicp.kernel.db import Actor, Database
 from aicp.toolkits.providers.base import Connection
@@ -35,30 +38,47 @@ PRELOAD = [
 ]
 
 
-def fly(folder: str, url: str, people: dict[str, Actor], now: datetime, boundary: int) -> None:
-    """Work the queue until nothing is due, or until the boundary."""
-    _arm(boundary)
+REACHED = 4  # exit code of a worker that killed the database at its boundary and lived on
+
+
+def fly(
+    folder: str, url: str, people: dict[str, Actor], now: datetime, boundary: int, victim: int = 0
+) -> None:
+    """Work the queue until nothing is due, or until the boundary.
+
+    Args:
+        victim: the process killed there; 0 is this worker itself.
+    """
+    reached = _arm(boundary, victim or os.getpid())
     clock = FixedClock(now)
     app = build(settings_for(Path(folder), hold_seconds="0"), name="chaos", url=url, clock=clock)
-    Flight(Path(folder), url, clock, people, None, app).work()  # type: ignore[arg-type]
-    app.close()
+    app.db.pool.timeout = 1
+    try:
+        Flight(Path(folder), url, clock, people, None, app).work()  # type: ignore[arg-type]
+    except (AicpError, psycopg.Error):
+        if not reached:
+            raise
+    os._exit(REACHED if reached else 0)
 
 
-def _arm(boundary: int) -> None:
-    """Count boundaries in this process and die at the given one."""
+def _arm(boundary: int, victim: int) -> list[int]:
+    """Count boundaries in this process and kill at the given one; the list is filled when it did."""
     passed = 0
+    reached: list[int] = []
 
     def here() -> None:
         nonlocal passed
         passed += 1
         if passed == boundary:
-            os.kill(os.getpid(), signal.SIGKILL)
+            reached.append(boundary)
+            os.kill(victim, signal.SIGKILL)
 
     _watch_commits(here)
     table = type(open_table(Connection("table", "t", {"path": "/nonexistent.csv"})))
     for kind in (table, LocalMail, LocalCalendar):
         for verb in ("execute", "release"):
             setattr(kind, verb, _around(getattr(kind, verb), here))
+    return reached
 
 
 def _watch_commits(here: Callable[[], None]) -> None:

@@ -121,7 +121,7 @@ def install_errors(server: FastAPI) -> None:
         return JSONResponse(error_body(wrong, correlation_id), status_code=500)
 
 
-MOST_BYTES = 1_000_000  # of a request; an intent is at most 20,000 characters
+MOST_BYTES = 4_000_000  # of a request; an intent is at most 20,000 characters
 
 
 class SmallBodies:
@@ -145,12 +145,12 @@ class SmallBodies:
             message = await receive()
             read += len(message.get("body", b""))
             if read > MOST_BYTES:
-                raise HTTPException(413, "the request is larger than 1 MB")
+                raise HTTPException(413, "the request is larger than 4 MB")
             return message
 
         await self.app(scope, counted, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        wrong = BadInput("the request is larger than 1 MB", hint="send less, and data as a file")
+        wrong = BadInput("the request is larger than 4 MB", hint="send less, and data as a file")
         body = error_body(wrong, correlation_of(Request(scope)))
         await JSONResponse(body, status_code=413)(scope, receive, send)

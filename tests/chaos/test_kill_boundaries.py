@@ -66,15 +66,15 @@ class Hangar:
 
 
 @pytest.fixture(scope="module")
-def hangar(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hangar]:
+def hangar(own_cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hangar]:
     folder = tmp_path_factory.mktemp("hangar") / "flight"
-    name = cluster.clone()
-    flight = take_off(folder, cluster.url(name), hold_seconds="0")
+    name = own_cluster.clone()
+    flight = take_off(folder, own_cluster.url(name), hold_seconds="0")
     mission = flight.to_execute(INTENT)
     flight.app.close()
     backup = folder.parent / "backup"
     shutil.copytree(folder, backup)
-    yield Hangar(flight, mission, name, backup, cluster)
+    yield Hangar(flight, mission, name, backup, own_cluster)
     flight.smtp.stop()
 
 
@@ -92,17 +92,33 @@ def test_a_worker_killed_at_any_boundary_loses_and_repeats_nothing(
     assert boundary > 25, "the boundaries were not found: the hooks miss the code"
 
 
-def _fly_until(flight: Flight, boundary: int) -> bool:
-    """A worker killed at that boundary; False when it got to the end before."""
+@pytest.mark.parametrize("half", range(HALVES))
+def test_a_database_killed_at_any_boundary_loses_and_repeats_nothing(
+    hangar: Hangar, half: int
+) -> None:
+    boundary, reached = half + 1, True
+    while reached:
+        with hangar.copy() as flight:
+            reached = _fly_until(flight, boundary, victim=hangar.cluster.pid())
+            hangar.cluster.revive()
+            _take_over(flight)
+            _check(flight, hangar.mission, boundary)
+        boundary += HALVES
+    assert boundary > 25, "the boundaries were not found: the hooks miss the code"
+
+
+def _fly_until(flight: Flight, boundary: int, victim: int = 0) -> bool:
+    """A worker (or what it runs on) killed at that boundary; False when it got to the end before."""
     worker = PROCESSES.Process(
-        target=killer.fly, args=(str(flight.folder), flight.url, flight.people, LATER, boundary)
+        target=killer.fly,
+        args=(str(flight.folder), flight.url, flight.people, LATER, boundary, victim),
     )
     worker.start()
     worker.join(60)
     if worker.is_alive():
         worker.kill()
         raise AssertionError(f"the worker hangs at boundary {boundary}")
-    assert worker.exitcode in {0, -signal.SIGKILL}, (boundary, worker.exitcode)
+    assert worker.exitcode in {0, killer.REACHED, -signal.SIGKILL}, (boundary, worker.exitcode)
     return worker.exitcode != 0
 
 
