@@ -25,7 +25,7 @@ import httpx
 from aicp.cli.db import apply_outside
 from aicp.errors import Conflict, UpstreamDown
 from aicp.kernel import postgres
-from aicp.schema.apply import apply
+from aicp.schema.apply import applied, apply
 from aicp.settings import Settings
 
 START_SECONDS = 60.0
@@ -72,7 +72,8 @@ class Supervisor:
         (data / "logs").mkdir(exist_ok=True)
         self._lock = _only_one(data)
         if self.settings.database_url:
-            apply_outside(self.settings)
+            if not applied(self.settings.database_url):
+                apply_outside(self.settings)
         else:
             self._start_database()
         port = free_port(self.settings.host, self.settings.integer("port"))

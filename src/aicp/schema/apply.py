@@ -63,6 +63,23 @@ def apply(owner_url: str, *, login: str = LOGIN, password: str | None = None) ->
     return True
 
 
+def applied(url: str) -> bool:
+    """Whether this very schema is there, as the product's own login sees it; owner rights are not needed.
+
+    Raises:
+        Conflict: the database was built from another schema file.
+        UpstreamDown: the database does not answer.
+    """
+    try:
+        with psycopg.connect(url, connect_timeout=5) as conn:
+            conn.execute("set role service_role")
+            return _current(conn)
+    except psycopg.OperationalError as error:
+        raise UpstreamDown("the database does not answer", hint="check DATABASE_URL") from error
+    except psycopg.Error:  # no such role, or no right: nothing was applied for this login
+        return False
+
+
 def _current(conn: psycopg.Connection) -> bool:
     if conn.execute("select to_regclass('app.meta')").fetchone() == (None,):
         return False
