@@ -14,6 +14,7 @@ from aicp.evidence.stores.local import LocalEvidence
 from aicp.kernel import postgres
 from aicp.kernel.clock import Clock, system_clock
 from aicp.kernel.db import Actor, Connection, Database
+from aicp.kernel.vault import Vault, key_from
 from aicp.missions.services import Services
 from aicp.schema.apply import apply
 from aicp.settings import Settings
@@ -87,6 +88,12 @@ def build(
         model=_model(settings),
         hold_seconds=settings.integer("hold_seconds"),
         approval_hours=settings.integer("approval_hours"),
+        providers=settings.own_providers,
+        toolkits={
+            "mcp_file": str(settings.mcp_file),
+            "composio_url": settings.composio_url,
+        },
+        vault=Vault(db, key_from(settings.secret_key, settings.data_dir / "secret.key")),
         worker=f"{socket.gethostname()}:{os.getpid()}",
     )
     services.work_dir.mkdir(parents=True, exist_ok=True)

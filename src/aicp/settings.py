@@ -74,6 +74,36 @@ class Settings:
         "auto",
         "Server-side prepared statements: on, off, or auto (off behind a transaction pooler on port 6543).",
     )
+    providers: str = _setting(
+        "AICP_PROVIDERS",
+        "",
+        "Own toolkit providers: name=package.module:Class, separated by commas.",
+    )
+    policies: str = _setting(
+        "AICP_POLICIES",
+        "",
+        "Folder with Cedar policies, *.cedar (default: policies/ in the data folder).",
+    )
+    mcp_servers: str = _setting(
+        "AICP_MCP_SERVERS",
+        "",
+        "TOML file that declares MCP servers and their tools (default: mcp.toml in the data folder).",
+    )
+    composio_api_key: str = _setting(
+        "COMPOSIO_API_KEY",
+        "",
+        "Key for Composio; without it only its sandbox is used.",
+        secret=True,
+    )
+    composio_url: str = _setting(
+        "COMPOSIO_BASE_URL", "", "Address of Composio, or of the sandbox that speaks its protocol."
+    )
+    secret_key: str = _setting(
+        "AICP_SECRET_KEY",
+        "",
+        "Key that secrets of connections are sealed with, 32 bytes in base64 (default: secret.key in the data folder, made once).",
+        secret=True,
+    )
     model: str = _setting(
         "AICP_MODEL",
         "",
@@ -91,6 +121,34 @@ class Settings:
     def roots(self) -> tuple[Path, ...]:
         named = [Path(part).expanduser() for part in self.file_roots.split(":") if part]
         return tuple(root.resolve() for root in (*(named or [Path.cwd()]), self.data_dir / SANDBOX))
+
+    @property
+    def own_providers(self) -> dict[str, str]:
+        """AICP_PROVIDERS as name -> "package.module:Class".
+
+        Raises:
+            BadInput: an entry is of another form.
+        """
+        pairs = [part.strip().partition("=") for part in self.providers.split(",") if part.strip()]
+        for name, _, path in pairs:
+            if not name or not path.count(":") == 1:
+                raise BadInput(
+                    f"AICP_PROVIDERS has the entry '{name}'", hint="write name=package.module:Class"
+                )
+        return {name: path for name, _, path in pairs}
+
+    @property
+    def policies_dir(self) -> Path:
+        return (
+            Path(self.policies).expanduser().resolve()
+            if self.policies
+            else self.data_dir / "policies"
+        )
+
+    @property
+    def mcp_file(self) -> Path:
+        named = Path(self.mcp_servers).expanduser() if self.mcp_servers else None
+        return named.resolve() if named else self.data_dir / "mcp.toml"
 
     @property
     def prepares(self) -> bool:

@@ -131,7 +131,12 @@ create table public.connections (
     mission_id text not null,
     toolkit text not null,
     account text not null,
+    provider text not null default 'local',
     config jsonb not null,
+    auth text not null default 'none' check (auth in ('none', 'needed', 'linking', 'active', 'expired',
+        'revoked', 'failed')),
+    auth_ref text not null default '',  -- the other side's name of the connected account
+    failed_scopes text[] not null default '{}',  -- granted, yet a probe could not use them
     resource jsonb,
     problem text not null default '',
     requested_scopes text[] not null default '{}',
@@ -142,6 +147,64 @@ create table public.connections (
     foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
 );
 create index connections_tenant on public.connections (tenant_id, mission_id);
+
+-- A person's word that a connection may be asked for, with the scopes they saw (TR-2). No consent, no link.
+create table public.consents (
+    id text primary key,
+    tenant_id uuid not null,
+    mission_id text not null,
+    account text not null,
+    scopes text[] not null,
+    person_id uuid not null,
+    given_at timestamptz not null,
+    expires_at timestamptz not null,
+    used_at timestamptz,
+    unique (tenant_id, id),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id),
+    foreign key (mission_id, account) references public.connections (mission_id, account),
+    foreign key (tenant_id, person_id) references public.people (tenant_id, id)
+);
+create index consents_mission on public.consents (tenant_id, mission_id);
+create index consents_account on public.consents (mission_id, account);
+
+-- Connect Links: what was asked, by whose consent, and what became of it (TR-3).
+create table public.connect_links (
+    id text primary key,
+    number bigint generated always as identity,
+    tenant_id uuid not null,
+    mission_id text not null,
+    account text not null,
+    consent_id text not null,
+    url text not null,
+    ref text not null,
+    requested_scopes text[] not null,
+    granted_scopes text[] not null default '{}',
+    status text not null check (status in ('initiated', 'approved', 'expired', 'revoked', 'failed')),
+    why text not null default '',
+    created_at timestamptz not null,
+    expires_at timestamptz not null,
+    settled_at timestamptz,
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id),
+    foreign key (mission_id, account) references public.connections (mission_id, account),
+    foreign key (tenant_id, consent_id) references public.consents (tenant_id, id)
+);
+create index connect_links_mission on public.connect_links (tenant_id, mission_id);
+create index connect_links_consent on public.connect_links (tenant_id, consent_id);
+create index connect_links_account on public.connect_links (mission_id, account);
+create unique index connect_links_one_open on public.connect_links (mission_id, account) where status = 'initiated';
+
+-- Secrets of connections, sealed with a key that is not in the database (kernel/vault.py).
+create table public.secrets (
+    id text primary key,
+    tenant_id uuid not null references public.tenants,
+    name text not null,
+    sealed bytea,
+    fingerprint text not null,
+    created_at timestamptz not null,
+    destroyed_at timestamptz,
+    check ((sealed is null) = (destroyed_at is not null))
+);
+create index secrets_tenant on public.secrets (tenant_id);
 
 -- What the Inspector read before planning; the plan is bound to these values.
 create table public.inspections (
@@ -485,7 +548,8 @@ begin
     foreach name in array array['tenants', 'people', 'credentials', 'missions', 'mission_stages',
         'safeguard_acks', 'connections', 'inspections', 'plays', 'plans', 'approvals',
         'approval_decisions', 'tool_calls', 'holds', 'undo_runs', 'undo_steps', 'findings',
-        'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events']
+        'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
+        'consents', 'connect_links', 'secrets']
     loop
         tenant_column := case name when 'tenants' then 'id' else 'tenant_id' end;
         execute format('alter table public.%I enable row level security', name);
@@ -500,7 +564,8 @@ begin
     end loop;
 
     foreach name in array array['missions', 'mission_stages', 'connections', 'inspections', 'plays',
-        'approvals', 'tool_calls', 'holds', 'undo_runs', 'feedback', 'followups']
+        'approvals', 'tool_calls', 'holds', 'undo_runs', 'feedback', 'followups',
+        'consents', 'connect_links', 'secrets']
     loop
         execute format('create policy %I on public.%I for update to authenticated using (tenant_id = (select app.tenant_id())) with check (tenant_id = (select app.tenant_id()))',
             name || '_change', name);
@@ -509,7 +574,8 @@ begin
 
     foreach name in array array['missions', 'mission_stages', 'safeguard_acks', 'connections',
         'inspections', 'plays', 'plans', 'approvals', 'approval_decisions', 'tool_calls', 'holds',
-        'undo_runs', 'undo_steps', 'findings', 'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events']
+        'undo_runs', 'undo_steps', 'findings', 'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
+        'consents', 'connect_links', 'secrets']
     loop
         execute format('grant insert on public.%I to authenticated', name);
     end loop;
@@ -522,7 +588,7 @@ grant select on public.tenants, public.people, public.missions, public.mission_s
     public.safeguard_acks, public.connections, public.inspections, public.plays, public.plans,
     public.approvals, public.approval_decisions, public.tool_calls, public.holds, public.undo_runs,
     public.undo_steps, public.findings, public.artifacts, public.bundles, public.feedback, public.followups,
-    public.telemetry_events, public.play_precedents to authenticated;
+    public.consents, public.connect_links, public.secrets, public.telemetry_events, public.play_precedents to authenticated;
 grant select on public.play_precedents to service_role;
 
 -- service_role signs people in and runs the queue; it bypasses row security by its role attribute.

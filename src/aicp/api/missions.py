@@ -41,6 +41,7 @@ class NewMissionBody(Body):
     mail_folder: str = ""
     delivered: str = ""
     calendar: str = ""
+    connect: list[str] = Field(default_factory=list, description="KIND:TARGET, see the manual")
 
 
 class ChipBody(Body):
@@ -89,6 +90,7 @@ def create(body: NewMissionBody, app: AppDep, actor: ActorDep) -> dict[str, Any]
     sources = Sources(
         data=tuple(body.data), smtp=body.smtp, sender=body.sender, mail_folder=body.mail_folder,
         delivered=body.delivered, calendar=body.calendar,
+        connect=tuple(body.connect),
     )  # fmt: skip
     new = define.NewMission(body.intent, sources, body.title, body.priority)
     with app.transaction(actor) as conn:

@@ -39,6 +39,9 @@ STATUSES = ("draft", "in_progress", "ready", "blocked", "completed", "archived")
 @click.argument("intent")
 @click.option("--data", multiple=True, metavar="SOURCE", help="A table; may be repeated.")
 @click.option(
+    "--connect", multiple=True, metavar="KIND:TARGET", help="Anything else a mission may use."
+)
+@click.option(
     "--smtp",
     default="",
     metavar="HOST:PORT",

@@ -60,6 +60,8 @@ def create(conn: Connection, actor: Actor, services: Services, new: NewMission) 
         hold_seconds=services.hold_seconds,
         work_dir=services.work_dir,
         tenant=str(actor.tenant_id),
+        own=services.providers,
+        settings=services.toolkits,
     )
     at, mission_id = services.clock(), new_id("m")
     store.add(
@@ -138,7 +140,7 @@ def inspect(services: Services, mission: Mission, actor: Actor) -> list[Resource
 
 def _describe(row: store.ConnectionRow, services: Services) -> tuple[Resource | None, str]:
     try:
-        return open_provider(row.opened_with(services.work_dir)).describe(), ""
+        return open_provider(row.opened_with(services.work_dir), services.providers).describe(), ""
     except ProviderError as error:
         hint = f" ({error.hint})" if error.hint else ""
         return None, f"{row.account}: {error.message}{hint}"

@@ -63,7 +63,10 @@ def open_providers(services: Services, mission: Mission, actor: Actor) -> dict[s
     with services.db.transaction(actor) as conn:
         rows = store.connections(conn, mission.id)
     try:
-        return {row.account: open_provider(row.opened_with(services.work_dir)) for row in rows}
+        return {
+            row.account: open_provider(row.opened_with(services.work_dir), services.providers)
+            for row in rows
+        }
     except ProviderError as error:
         raise UpstreamDown(error.message, hint=error.hint) from error
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aicp.evidence.stores.base import EvidenceStore
 from aicp.kernel.clock import Clock
 from aicp.kernel.db import Database
+from aicp.kernel.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -23,4 +25,7 @@ class Services:
     hold_seconds: int = 900
     approval_hours: int = 24
     worker: str = "worker"
+    providers: Mapping[str, str] = field(default_factory=dict)  # a user's own, by name
+    toolkits: Mapping[str, str] = field(default_factory=dict)  # settings that connections look up
+    vault: Vault | None = None  # secrets of connections; None: there are none
     executor_model: Any = None  # drives the approved calls; None is the plan itself

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from aicp.errors import BadInput, Forbidden
+from aicp.toolkits.providers import Where, named
 from aicp.toolkits.providers.base import Connection, ProviderError
 from aicp.toolkits.providers.local.messages import address
 from aicp.toolkits.providers.local.smtp import server_at
@@ -23,6 +25,7 @@ class Sources:
     mail_folder: str = ""
     delivered: str = ""
     calendar: str = ""
+    connect: tuple[str, ...] = ()  # KIND:TARGET for everything else
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,15 @@ URL_PARAMETERS = frozenset({"sslmode", "connect_timeout", "application_name"})
 
 
 def connections(
-    sources: Sources, *, bounds: Bounds, hold_seconds: int, work_dir: Path, tenant: str
-) -> list[Connection]:
+    sources: Sources, *, bounds: Bounds, hold_seconds: int, work_dir: Path, tenant: str,
+    own: Mapping[str, str] | None = None, settings: Mapping[str, str] | None = None,
+) -> list[Connection]:  # fmt: skip
     """The connections behind the sources.
 
     Args:
         tenant: whose mail folder is used when none is named; tenants never share one.
+        own: a user's own providers by name (AICP_PROVIDERS).
+        settings: what the kinds of `connect` may look up.
 
     Raises:
         BadInput: a source is not of a known form.
@@ -72,11 +78,21 @@ def connections(
     if sources.calendar:
         path = _inside(sources.calendar, bounds)
         found.append(Connection("calendar", path.name, {"path": str(path)}, work_dir))
+    where = Where(lambda name: _inside(name, bounds), work_dir, settings or {})
+    found += [_named(source, where, own) for source in sources.connect]
     names = [connection.account for connection in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise BadInput(f"two sources have the name {twice[0]}", hint="rename one of the files")
     return found
+
+
+def _named(source: str, where: Where, own: Mapping[str, str] | None) -> Connection:
+    kind, _, target = source.partition(":")
+    try:
+        return named(kind, target, where, own)
+    except ProviderError as error:
+        raise BadInput(error.message, hint=error.hint) from None
 
 
 def _table(source: str, bounds: Bounds, work_dir: Path) -> Connection:

@@ -253,6 +253,7 @@ def add_ack(
 class ConnectionRow:
     toolkit: str
     account: str
+    provider: str
     config: dict[str, Any]
     resource: dict[str, Any] | None
     problem: str
@@ -273,7 +274,7 @@ class ConnectionRow:
                     f"{path} is a link now and leads to another place",
                     hint="put the file back, or start a new mission on the other one",
                 )
-        return ToolConnection(self.toolkit, self.account, self.config, work_dir)
+        return ToolConnection(self.toolkit, self.account, self.config, work_dir, self.provider)
 
     @property
     def described(self) -> Resource | None:
@@ -282,8 +283,16 @@ class ConnectionRow:
 
 def add_connection(conn: Connection, actor: Actor, mission_id: str, made: ToolConnection) -> None:
     conn.execute(
-        "insert into connections (tenant_id, mission_id, toolkit, account, config) values (%s, %s, %s, %s, %s)",
-        (actor.tenant_id, mission_id, made.toolkit, made.account, Jsonb(made.config)),
+        "insert into connections (tenant_id, mission_id, toolkit, account, provider, config)"
+        " values (%s, %s, %s, %s, %s, %s)",
+        (
+            actor.tenant_id,
+            mission_id,
+            made.toolkit,
+            made.account,
+            made.provider,
+            Jsonb(made.config),
+        ),
     )
 
 
@@ -291,7 +300,7 @@ def connections(conn: Connection, mission_id: str) -> list[ConnectionRow]:
     return (
         conn.cursor(row_factory=class_row(ConnectionRow))
         .execute(
-            "select toolkit, account, config, resource, problem, requested_scopes, granted_scopes, used_scopes"
+            "select toolkit, account, provider, config, resource, problem, requested_scopes, granted_scopes, used_scopes"
             " from connections where mission_id = %s order by toolkit, account",
             (mission_id,),
         )

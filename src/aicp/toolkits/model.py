@@ -38,6 +38,10 @@ class ToolSpec:
     scope: str  # narrowest grant it needs: "table:write"
     undo: str = ""  # how it is taken back, one sentence
     residue: str = ""  # T2: what stays behind
+    sensitive: tuple[
+        str, ...
+    ] = ()  # arguments that say who, where or how much: "to", "url", "path"
+    untrusted: bool = False  # what it returns may hold words of strangers
 
     @property
     def toolkit(self) -> str:

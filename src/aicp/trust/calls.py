@@ -19,6 +19,7 @@ from aicp.telemetry.record import record
 from aicp.toolkits.model import BeforeImage, Call, Found, Outcome, ToolSpec
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust import journal
+from aicp.trust.checks import Objection, objection
 from aicp.trust.gate import Asked, Facts, Verdict, judge
 from aicp.trust.plan import Plan, Step
 from aicp.trust.safeguards import Context, bare, breaches, rate_of
@@ -157,7 +158,7 @@ def facts_of(conn: Connection, run: Run, *, lock: bool = False) -> Facts:
     row = conn.execute(
         "select m.run_state, m.cursor_seq, coalesce(m.plan_digest, ''), coalesce(a.digest, ''),"
         " coalesce(a.status, ''), a.consumed_at is not null,"
-        " array(select unnest(c.granted_scopes) from connections c where c.mission_id = m.id),"
+        " (select jsonb_object_agg(c.account, c.granted_scopes) from connections c where c.mission_id = m.id),"
         " (select count(*) from tool_calls t where t.mission_id = m.id and t.seq = m.cursor_seq + 1"
         " and t.purpose = 'step' and t.state = 'failed')"
         " from missions m left join approvals a on a.id = %s and a.mission_id = m.id where m.id = %s"
@@ -171,8 +172,15 @@ def facts_of(conn: Connection, run: Run, *, lock: bool = False) -> Facts:
     return Facts(
         now=run.clock(), run_state=str(state), cursor=int(str(cursor)), plan_digest=str(digest),
         approved_digest=str(approved), approval_status=str(status), approval_consumed=bool(consumed),
-        granted_scopes=frozenset(granted), outputs=outputs, failures=int(str(failures)),  # type: ignore[arg-type]
+        granted_scopes=_granted(run, granted, int(str(cursor))), outputs=outputs, failures=int(str(failures)),  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+def _granted(run: Run, by_account: Any, cursor: int) -> frozenset[str]:
+    """The scopes of the account that the step at the cursor uses; a grant never serves another one."""
+    steps = run.plan.play.steps
+    account = steps[cursor].account if cursor < len(steps) else ""
+    return frozenset((by_account or {}).get(account, ()))
 
 
 def _needs_outputs(run: Run, cursor: int) -> bool:
@@ -213,7 +221,8 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
         broken = breaches(
             run.plan.safeguards, step, call.args, context_of(conn, run, step, call.args)
         )
-        if verdict.allowed and at_cursor and not broken:
+        objected = objection(conn, run, step, call) if verdict.allowed and at_cursor else None
+        if verdict.allowed and at_cursor and not broken and objected is None:
             journal.intend(
                 conn, run.actor, run.mission_id, seq=step.seq, purpose="step", call=call,
                 tool=step.tool, account=step.account, mutates=step.mutates,
@@ -224,6 +233,8 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
     _deny_unless(run, asked, verdict)
     if not at_cursor:
         _deny_unless(run, asked, Verdict(False, "cursor", "the run moved on meanwhile"))
+    if objected is not None:
+        raise _objected(run, step, objected)
     first = broken[0]
     if first.safeguard.kind == "rate":
         raise RateReached(first.why, now + timedelta(seconds=5))
@@ -232,6 +243,19 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
         f"step {step.seq} would break a safeguard: {first.why}",
         hint="change the plan or the safeguard; both need a new approval",
         facts={"safeguard": first.safeguard.id, "step": step.seq},
+    )
+
+
+def _objected(run: Run, step: Step, objected: Objection) -> AicpError:
+    """What an objection means for the run: come back later, or stop and tell a person."""
+    if objected.retry_at is not None:
+        return RateReached(objected.why, objected.retry_at)
+    note(run, objected.rule, objected.why, {"step": step.seq})
+    return SafeguardViolation(
+        f"step {step.seq} may not happen: {objected.why}",
+        hint=objected.hint or "look, then resume, plan again or undo",
+        code=objected.rule,
+        facts={"rule": objected.rule, "step": step.seq},
     )
 
 

@@ -1,29 +1,83 @@
-"""Providers by toolkit name; an adapter is loaded the first time it is opened."""
+"""Providers by name; an adapter is loaded the first time it is opened."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 from aicp.toolkits.providers.base import Connection, Provider, ProviderError
 
-PROVIDERS: dict[str, str] = {
+# provider "local": by toolkit
+LOCAL: dict[str, str] = {
     "table": "aicp.toolkits.providers.local.table:open_table",
     "mail": "aicp.toolkits.providers.local.mail:LocalMail",
     "calendar": "aicp.toolkits.providers.local.calendar:LocalCalendar",
 }
+# every other provider serves whatever toolkits it finds
+REMOTE: dict[str, str] = {}
+# what may follow `--connect`: KIND:TARGET -> a function (target, where) -> Connection
+KINDS: dict[str, str] = {}
 
 
-def open_provider(connection: Connection) -> Provider:
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What making a connection may look at."""
+
+    inside: Callable[[str], Path]  # the real path of a name, refused outside the allowed folders
+    work_dir: Path
+    settings: Mapping[str, str]  # of this provider: servers, addresses; never a secret
+
+
+def open_provider(connection: Connection, own: Mapping[str, str] | None = None) -> Provider:
     """The provider behind a connection.
 
+    Args:
+        own: a user's own providers by name, as "package.module:Class" (AICP_PROVIDERS).
+
     Raises:
-        ProviderError: no provider is registered for the toolkit, or it cannot open its resource.
+        ProviderError: no provider is registered for it, or it cannot open its resource.
     """
-    try:
-        module, name = PROVIDERS[connection.toolkit].split(":")
-    except KeyError:
-        known = ", ".join(sorted(PROVIDERS))
+    if connection.provider == "local":
+        known: Mapping[str, str] = LOCAL
+        name = connection.toolkit
+    else:
+        known = {**(own or {}), **REMOTE}
+        name = connection.provider
+    if name not in known:
         raise ProviderError(
-            f"no provider serves the toolkit '{connection.toolkit}'", hint=f"use one of: {known}"
-        ) from None
-    return getattr(import_module(module), name)(connection)
+            f"no provider serves '{name}'", hint=f"use one of: {', '.join(sorted(known))}"
+        )
+    return load(known[name])(connection)
+
+
+def named(kind: str, target: str, where: Where, own: Mapping[str, str] | None = None) -> Connection:
+    """The connection that `--connect KIND:TARGET` means.
+
+    Raises:
+        ProviderError: there is no such kind, or the target is not of its form.
+    """
+    known = {**KINDS, **{name: f"{path.split(':')[0]}:named" for name, path in (own or {}).items()}}
+    if kind not in known:
+        raise ProviderError(
+            f"nothing can be connected as '{kind}'",
+            hint=f"write KIND:TARGET with one of: {', '.join(sorted(known))}",
+        )
+    return load(known[kind])(target, where)
+
+
+def load(path: str) -> Any:
+    """What "package.module:name" names.
+
+    Raises:
+        ProviderError: it is not there.
+    """
+    module, _, name = path.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ProviderError(
+            f"the provider {path} cannot be loaded: {error}", hint="correct AICP_PROVIDERS"
+        ) from error
