@@ -73,7 +73,7 @@ create table public.missions (
     current_stage text not null check (current_stage in ('Home', 'Define', 'Prepare', 'Plan', 'Approve', 'Execute', 'Reflect')),
     readiness text not null check (readiness in ('unknown', 'needs_auth', 'needs_data', 'blocked', 'degraded', 'ready')),
     run_state text not null default 'idle' check (run_state in ('idle', 'running', 'paused', 'stopped',
-        'failed', 'held', 'finished', 'undoing', 'undone', 'undo_stopped')),
+        'failed', 'held', 'finished', 'undoing', 'undone', 'undone_partly', 'undo_stopped')),
     blocking_reason text not null default '',
     priority int not null default 2 check (priority between 0 and 4),
     correlation_id text not null,
@@ -86,6 +86,7 @@ create table public.missions (
     plan_digest text,
     cursor_seq int not null default 0,
     step_count int not null default 0,
+    undo_until timestamptz,  -- after it only governance and on-call take things back (TR-18)
     created_at timestamptz not null,
     updated_at timestamptz not null,
     completed_at timestamptz,
@@ -363,6 +364,8 @@ create table public.undo_runs (
     mission_id text not null,
     reason text not null,
     requested_by uuid not null,
+    to_step int not null default 0 check (to_step >= 0),  -- steps up to this one stay
+    dry_run boolean not null default false,  -- tried on copies only
     state text not null check (state in ('running', 'done', 'stopped')),
     requested_at timestamptz not null,
     finished_at timestamptz,

@@ -11,6 +11,7 @@ from aicp.missions import (
     approve,
     control,
     define,
+    finalize,
     followups,
     plan,
     prepare,
@@ -67,6 +68,11 @@ class ApproveBody(Body):
 
 class ReasonBody(Body):
     reason: str = ""
+
+
+class UndoBody(ReasonBody):
+    to_step: int = Field(0, ge=0, description="the last step that stays")
+    dry_run: bool = Field(False, description="try it on copies, change nothing")
 
 
 class ResumeBody(Body):
@@ -201,9 +207,18 @@ def stop(mission_id: str, app: AppDep, actor: ActorDep) -> dict[str, Any]:
 
 
 @router.post("/{mission_id}/undo", status_code=201)
-def take_back(mission_id: str, body: ReasonBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+def take_back(mission_id: str, body: UndoBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
     with app.transaction(actor) as conn:
-        return undo.request(conn, actor, app.services, mission_id, body.reason)
+        return undo.request(
+            conn, actor, app.services, mission_id, body.reason,
+            to_step=body.to_step, dry_run=body.dry_run,
+        )  # fmt: skip
+
+
+@router.post("/{mission_id}/finalization", status_code=201)
+def finalization(mission_id: str, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return finalize.finalize(conn, actor, app.services, mission_id)
 
 
 @router.get("/{mission_id}/evidence")

@@ -27,7 +27,7 @@ for verb in (
     mission_plan.new, mission_plan.list_, mission_plan.show, mission_plan.brief, mission_plan.ack,
     mission_plan.prepare, mission_plan.plan, mission_plan.approve, mission_plan.reject,
     mission_run.run, mission_run.watch, mission_run.pause, mission_run.resume, mission_run.stop,
-    mission_run.undo, mission_run.evidence, mission_run.feedback,
+    mission_run.undo, mission_run.finalize, mission_run.evidence, mission_run.feedback,
     mission_run.followup,
 ):  # fmt: skip
     mission.add_command(verb)

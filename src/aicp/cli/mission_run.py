@@ -159,27 +159,46 @@ def stop(here: Here, mission_id: str, as_json: bool) -> None:
 @click.command()
 @click.argument("mission_id", metavar="ID")
 @click.option("--reason", default="", help="Kept with the undo.")
+@click.option("--to-step", type=click.IntRange(0), default=0, help="The last step that stays.")
+@click.option("--dry-run", is_flag=True, help="Try it on copies; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @utc_option
 @json_option
 @pass_here
-def undo(here: Here, mission_id: str, reason: str, yes: bool, utc: bool, as_json: bool) -> int:
+def undo(
+    here: Here,
+    mission_id: str,
+    reason: str,
+    to_step: int,
+    dry_run: bool,
+    yes: bool,
+    utc: bool,
+    as_json: bool,
+) -> int:
     """Take back what was done, last step first.
 
-    A later edit by somebody else is never overwritten: it stops the undo (exit 6).
+    A later edit by somebody else is never overwritten: it stops the undo (exit 6). Once the undo
+    window has closed, only governance and on-call undo, with a reason.
 
     \b
     Examples:
+      aicp mission undo m-7k3 --dry-run
       aicp mission undo m-7k3
+      aicp mission undo m-7k3 --to-step 4         # steps 1 to 4 stay
       aicp mission undo m-7k3 --yes --reason "wrong quarter"
     """
     client = here.client()
     document = client.get(path_of(mission_id))
     since, sealed = newest(client, document["id"]), _undo_bundles(document)
+    body = {"reason": reason, "to_step": to_step, "dry_run": dry_run}
+    if dry_run:
+        return _tried(here, client, document["id"], body, utc=utc, as_json=as_json)
     if not yes and asks():
-        lines(sheets.to_take_back(document, look(utc=utc)))
-        click.confirm("\nTake it all back?", abort=True, err=True)
-    client.post(f"{path_of(mission_id)}/undo", {"reason": reason})
+        lines(sheets.to_take_back(document, look(utc=utc), to_step=to_step))
+        click.confirm(
+            "\nTake this back?" if to_step else "\nTake it all back?", abort=True, err=True
+        )
+    client.post(f"{path_of(mission_id)}/undo", body)
     document = follow(
         here, client, document["id"], after=since, quiet=as_json, utc=utc,
         until=lambda now: _undo_settled(now) and _undo_bundles(now) > sealed,
@@ -276,6 +295,32 @@ def followup(
     put(made) if as_json else click.echo(f"{made['id']} is noted; the worker opens its issue")
 
 
+@click.command()
+@click.argument("mission_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@pass_here
+def finalize(here: Here, mission_id: str, yes: bool, as_json: bool) -> None:
+    """Wait no longer: the undo window closes, and what is held leaves when its time allows.
+
+    \b
+    Example:
+      aicp mission finalize m-7k3
+    """
+    client = here.client()
+    if not yes and asks():
+        say(outcome(client.get(path_of(mission_id))))
+        click.confirm("Close the undo window now?", abort=True, err=True)
+    done = client.post(f"{path_of(mission_id)}/finalization")
+    if as_json:
+        put(done)
+        return
+    click.echo("the undo window is closed")
+    for seq, due in done["leaving"].items():
+        say(f"step {seq} may leave at {due}")
+    suggest(here, f"aicp mission watch {mission_id}")
+
+
 def outcome(document: Doc) -> str:
     """One sentence on where the mission stands."""
     state, held = document["run_state"], _held(document)
@@ -284,13 +329,36 @@ def outcome(document: Doc) -> str:
     if state == "undone":
         left = document["blocking_reason"]
         return f"taken back, but {left}" if left else "everything is taken back"
-    if state == "undo_stopped":
-        return f"the undo stopped: {document['blocking_reason']}"
-    if document["status"] == "blocked":
-        return f"blocked: {document['blocking_reason']}"
+    before = {"undone_partly": "", "undo_stopped": "the undo stopped: "}
+    if state in before or document["status"] == "blocked":
+        return f"{before.get(state, 'blocked: ')}{document['blocking_reason']}"
     if document["status"] == "completed":
         return "the mission is completed"
     return f"{document['stage']}: {sheets.state_of(document).replace('_', ' ')}"
+
+
+def _tried(
+    here: Here, client: Client, mission_id: str, body: Doc, *, utc: bool, as_json: bool
+) -> int:
+    """Wait for the trial on copies and show it; exit 6 when the undo would stop."""
+    since = newest(client, mission_id)
+    asked = client.post(f"{path_of(mission_id)}/undo", body)
+    document = follow(
+        here, client, mission_id, after=since, quiet=as_json, utc=utc,
+        until=lambda now: _trial(now, asked["undo_id"])["state"] != "running",
+    )  # fmt: skip
+    trial = _trial(document, asked["undo_id"])
+    if as_json:
+        put(trial)
+    else:
+        lines(sheets.undo({**document, "undo": [trial]}, look(utc=utc)))
+        say("\nnothing was changed: this was tried on copies")
+        suggest(here, f"aicp mission undo {mission_id}")
+    return Conflict.exit_code if trial["state"] == "stopped" else 0
+
+
+def _trial(document: Doc, undo_id: str) -> Doc:
+    return next(run for run in document["undo"] if run["id"] == undo_id)
 
 
 def _held(document: Doc) -> int:
@@ -298,7 +366,7 @@ def _held(document: Doc) -> int:
 
 
 def _undo_settled(document: Doc) -> bool:
-    return document["run_state"] in ("undone", "undo_stopped")
+    return document["run_state"] in ("undone", "undone_partly", "undo_stopped")
 
 
 def _undo_bundles(document: Doc) -> int:

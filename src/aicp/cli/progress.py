@@ -51,6 +51,8 @@ SAYS = {
     "execution_stopped": "run stopped at step {at_step}",
     "execution_completed": "{succeeded} calls done, {held} held",
     "undo_available": "{steps} steps can be taken back",
+    "undo_tried": "undo tried on copies: {steps} steps",
+    "undo_window_closed": "the undo window is closed; {held} effects were held",
     "undo_requested": "undo begins",
     "undo_completed": "undo {outcome}: {actions_reversed} steps taken back",
     "artifact_published": "",
@@ -74,7 +76,11 @@ def settled(mission: Doc) -> bool:
     state = mission["run_state"]
     if state in ("running", "undoing"):
         return False
-    return mission["status"] in ("ready", "blocked", "completed") or state in ("held", "undone")
+    return mission["status"] in ("ready", "blocked", "completed") or state in (
+        "held",
+        "undone",
+        "undone_partly",
+    )
 
 
 class Teller:

@@ -22,7 +22,7 @@ COLOURS = {
     "warn": "yellow", "held": "yellow", "ready": "yellow", "paused": "yellow", "Medium": "yellow",
     "needs review": "yellow", "Needs review": "yellow", "undoing": "yellow", "requested": "yellow",
     "fail": "red", "failed": "red", "blocked": "red", "conflict": "red", "impossible": "red",
-    "stopped": "red", "undo_stopped": "red", "unknown": "red", "rejected": "red", "expired": "red",
+    "stopped": "red", "undo_stopped": "red", "undone_partly": "yellow", "unknown": "red", "rejected": "red", "expired": "red",
     "running": "cyan", "in_progress": "cyan",
 }  # fmt: skip
 

@@ -329,9 +329,10 @@ def hold(held: Doc | None, look: Look) -> str:
     return f"{held['state']} {held['error']}".strip()
 
 
-def to_take_back(mission: Doc, look: Look) -> Iterator[str]:
+def to_take_back(mission: Doc, look: Look, *, to_step: int = 0) -> Iterator[str]:
     """What an undo would touch, last step first, with how far each can be taken back."""
-    done = [s for s in reversed(mission["run"]["steps"]) if s["state"] in ("done", "unknown")]
+    steps = (s for s in reversed(mission["run"]["steps"]) if s["seq"] > to_step)
+    done = [s for s in steps if s["state"] in ("done", "unknown")]
     yield from section(f"{len(done)} steps are taken back, the last one first")
     for name, members in grouped(done):
         yield from wrap(
@@ -350,7 +351,8 @@ def undo(mission: Doc, look: Look) -> Iterator[str]:
         return
     last = mission["undo"][0]
     known = {s["seq"]: s for s in mission["run"]["steps"]}
-    yield from section(f"Undo  {last['state']}  {when(last['requested_at'], look)}")
+    what = "Undo, tried on copies" if last["dry_run"] else "Undo"
+    yield from section(f"{what}  {last['state']}  {when(last['requested_at'], look)}")
     rows = [
         (s["seq"], known.get(s["seq"], {}).get("tool", ""), known.get(s["seq"], {}).get("undo_tier", ""),
          s["status"], s["residue"] or s["why"], known.get(s["seq"], {}).get("subject", ""))

@@ -140,7 +140,7 @@ def _undo(asker: Asker, steps: list[dict[str, Any]]) -> str:
 
 
 def _feedback(asker: Asker) -> str:
-    over = asker.mission.run_state in ("undone", "undo_stopped")
+    over = asker.mission.run_state in ("undone", "undone_partly", "undo_stopped")
     if asker.mission.current_stage == "Reflect" or over:
         return ""
     return "feedback is given once the mission has run"

@@ -37,6 +37,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "finished": ("Finished", "✓", "good"),
     "undoing": ("Undoing", "↶", "live"),
     "undone": ("Undone", "↶", "good"),
+    "undone_partly": ("Undone to a step", "▲", "ask"),
     "undo_stopped": ("Undo stopped", "▲", "bad"),
     "intent": ("Under way", "◐", "live"),
     "done": ("Done", "✓", "good"),

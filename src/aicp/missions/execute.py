@@ -28,7 +28,7 @@ from aicp.trust.calls import (
     reconcile,
 )
 from aicp.trust.gate import Asked, resolve
-from aicp.trust.plan import Plan, Step
+from aicp.trust.plan import Plan, Risk, Step
 
 ATTEMPTS = 5  # of a step that failed without an effect (TR-13)
 
@@ -140,7 +140,8 @@ def _start(conn: Connection, actor: Actor, mission: Mission, plan: Plan, at: dat
     )  # fmt: skip
     record(
         conn, actor, "undo_available",
-        {"undo_plan_id": plan.digest[:12], "time_remaining_seconds": 0,
+        {"undo_plan_id": plan.digest[:12],
+         "time_remaining_seconds": int(undo_window(plan.play.risk).total_seconds()),
          "steps": sum(step.mutates for step in plan.play.steps)}, **common,
     )  # fmt: skip
 
@@ -261,7 +262,10 @@ def _finish(services: Services, run_: Run, mission: Mission) -> None:
             if state == "held"
         }
         total = len(run_.plan.play.steps)
-        store.change(conn, mission.id, at, run_state="held" if held else "finished")
+        store.change(
+            conn, mission.id, at, run_state="held" if held else "finished",
+            undo_until=at + undo_window(run_.plan.play.risk),
+        )  # fmt: skip
         for seq, due in held.items():
             enqueue_release(conn, mission, seq, due)
         record(
@@ -276,11 +280,22 @@ def _finish(services: Services, run_: Run, mission: Mission) -> None:
         )  # fmt: skip
 
 
-def enqueue_release(conn: Connection, mission: Mission, seq: int, due: datetime) -> None:
-    """The timer of a hold: a job that waits in the queue until it is due."""
+def undo_window(risk: Risk) -> timedelta:
+    """How long after its end anybody who may undo a run does so without further ado (TR-18)."""
+    return timedelta(minutes=30 if risk in ("high", "critical") else 15)
+
+
+def enqueue_release(
+    conn: Connection, mission: Mission, seq: int, due: datetime, *, early: bool = False
+) -> None:
+    """The timer of a hold: a job that waits in the queue until it is due.
+
+    Args:
+        early: beside the timer that waits already; whichever comes first lets it go, once.
+    """
     enqueue(
         conn, "mission.release",
         {"tenant_id": str(mission.tenant_id), "mission_id": mission.id, "seq": seq},
-        lock=flow.lock_name(mission.id), unique=f"{mission.id}:release:{seq}", at=due,
+        lock=flow.lock_name(mission.id), unique=f"{mission.id}:release:{seq}{':early' if early else ''}", at=due,
         priority=4 - mission.priority,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from aicp.errors import AicpError, Conflict, DatabaseDown
 from aicp.kernel.db import Actor
-from aicp.missions import define, execute, flow, plan, prepare, reflect, release, store, undo
+from aicp.missions import define, execute, flow, plan, prepare, reflect, release, store, take_back
 from aicp.missions.lifecycle import Stage
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
@@ -32,7 +32,10 @@ def tasks(services: Services) -> dict[str, Callable[..., None]]:
 
     def undo_run(tenant_id: str, mission_id: str, undo_id: str) -> None:
         _alone(
-            services, tenant_id, mission_id, lambda mission: undo.run(services, mission, undo_id)
+            services,
+            tenant_id,
+            mission_id,
+            lambda mission: take_back.run(services, mission, undo_id),
         )
 
     def release_hold(tenant_id: str, mission_id: str, seq: int) -> None:

@@ -129,7 +129,11 @@ def feedback(
     mission = store.get(conn, mission_id, lock=True)
     if not 1 <= rating <= 5:
         raise BadInput("a rating is a number from 1 to 5")
-    if mission.current_stage != "Reflect" and mission.run_state not in ("undone", "undo_stopped"):
+    if mission.current_stage != "Reflect" and mission.run_state not in (
+        "undone",
+        "undone_partly",
+        "undo_stopped",
+    ):
         raise GateBlocked(
             f"the mission is in {mission.current_stage}; feedback is given in Reflect"
         )

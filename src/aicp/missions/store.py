@@ -51,6 +51,7 @@ class Mission:
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
+    undo_until: datetime | None
 
     @property
     def understanding(self) -> Brief | None:
@@ -70,7 +71,7 @@ _MISSION = (
     " p.roles as owner_roles, m.status, m.current_stage, m.readiness, m.run_state, m.blocking_reason,"
     " m.priority, m.correlation_id, m.brain, m.brief, m.brief_version, m.brief_locked_at,"
     " m.coverage_percent::float8 as coverage_percent, m.plan_digest, m.cursor_seq, m.step_count,"
-    " m.created_at, m.updated_at, m.completed_at"
+    " m.created_at, m.updated_at, m.completed_at, m.undo_until"
 )
 
 
@@ -163,7 +164,7 @@ def change(conn: Connection, mission_id: str, at: datetime, **columns: Any) -> N
 
 _CHANGEABLE = frozenset({
     "status", "current_stage", "readiness", "run_state", "blocking_reason", "coverage_percent",
-    "plan_digest", "step_count", "brief_locked_at", "completed_at",
+    "plan_digest", "step_count", "brief_locked_at", "completed_at", "undo_until",
 })  # fmt: skip
 
 

@@ -21,7 +21,8 @@ def summary(mission: Mission) -> dict[str, Any]:
         "blocking_reason": mission.blocking_reason, "priority": mission.priority,
         "coverage_percent": mission.coverage_percent, "step": mission.cursor_seq, "steps": mission.step_count,
         "created_at": mission.created_at, "updated_at": mission.updated_at,
-        "completed_at": mission.completed_at, "correlation_id": mission.correlation_id,
+        "completed_at": mission.completed_at, "undo_until": mission.undo_until,
+        "correlation_id": mission.correlation_id,
         "next": next_command(mission),
     }  # fmt: skip
 
@@ -52,12 +53,13 @@ def next_command(mission: Mission) -> str:
     """The command that moves this mission on, or "" when only waiting helps."""
     key = (
         "blocked"
-        if mission.status == "blocked" and mission.run_state != "undo_stopped"
+        if mission.status == "blocked"
+        and mission.run_state not in ("undo_stopped", "undone_partly")
         else mission.current_stage
     )
     if mission.run_state in ("undone", "undoing") or mission.status == "completed":
         return f"aicp mission evidence {mission.id}"
-    if mission.run_state in ("stopped", "undo_stopped"):
+    if mission.run_state in ("stopped", "undo_stopped", "undone_partly"):
         return f"aicp mission undo {mission.id}"
     commands = {
         "blocked": f"aicp mission resume {mission.id}",
