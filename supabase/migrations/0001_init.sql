@@ -292,6 +292,24 @@ create table public.approval_decisions (
 );
 create index approval_decisions_tenant on public.approval_decisions (tenant_id, approval_id);
 
+-- A capacity handed on to another person, for one request and not further.
+create table public.approval_delegations (
+    tenant_id uuid not null,
+    approval_id text not null,
+    capacity text not null check (capacity in ('owner', 'governance', 'lead')),
+    from_person uuid not null,
+    to_person uuid not null check (to_person <> from_person),
+    reason text not null check (reason <> ''),
+    delegated_at timestamptz not null,
+    primary key (approval_id, capacity),
+    foreign key (tenant_id, approval_id) references public.approvals (tenant_id, id),
+    foreign key (tenant_id, from_person) references public.people (tenant_id, id),
+    foreign key (tenant_id, to_person) references public.people (tenant_id, id)
+);
+create index approval_delegations_tenant on public.approval_delegations (tenant_id, approval_id);
+create index approval_delegations_from on public.approval_delegations (tenant_id, from_person);
+create index approval_delegations_to on public.approval_delegations (tenant_id, to_person);
+
 -- The journal: an intent row is committed before any effect, its result after it. An intent
 -- without a result is unknown and is reconciled by reading back, never blindly retried.
 create table public.tool_calls (
@@ -552,7 +570,7 @@ begin
         'safeguard_acks', 'connections', 'inspections', 'plays', 'plans', 'approvals',
         'approval_decisions', 'tool_calls', 'holds', 'undo_runs', 'undo_steps', 'findings',
         'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
-        'consents', 'connect_links', 'secrets']
+        'consents', 'connect_links', 'secrets', 'approval_delegations']
     loop
         tenant_column := case name when 'tenants' then 'id' else 'tenant_id' end;
         execute format('alter table public.%I enable row level security', name);
@@ -568,7 +586,7 @@ begin
 
     foreach name in array array['missions', 'mission_stages', 'connections', 'inspections', 'plays',
         'approvals', 'tool_calls', 'holds', 'undo_runs', 'feedback', 'followups',
-        'consents', 'connect_links', 'secrets']
+        'consents', 'connect_links', 'secrets', 'approval_delegations']
     loop
         execute format('create policy %I on public.%I for update to authenticated using (tenant_id = (select app.tenant_id())) with check (tenant_id = (select app.tenant_id()))',
             name || '_change', name);
@@ -578,7 +596,7 @@ begin
     foreach name in array array['missions', 'mission_stages', 'safeguard_acks', 'connections',
         'inspections', 'plays', 'plans', 'approvals', 'approval_decisions', 'tool_calls', 'holds',
         'undo_runs', 'undo_steps', 'findings', 'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
-        'consents', 'connect_links', 'secrets']
+        'consents', 'connect_links', 'secrets', 'approval_delegations']
     loop
         execute format('grant insert on public.%I to authenticated', name);
     end loop;
@@ -591,7 +609,7 @@ grant select on public.tenants, public.people, public.missions, public.mission_s
     public.safeguard_acks, public.connections, public.inspections, public.plays, public.plans,
     public.approvals, public.approval_decisions, public.tool_calls, public.holds, public.undo_runs,
     public.undo_steps, public.findings, public.artifacts, public.bundles, public.feedback, public.followups,
-    public.consents, public.connect_links, public.secrets, public.telemetry_events, public.play_precedents to authenticated;
+    public.consents, public.connect_links, public.secrets, public.approval_delegations, public.telemetry_events, public.play_precedents to authenticated;
 grant select on public.play_precedents to service_role;
 
 -- service_role signs people in and runs the queue; it bypasses row security by its role attribute.

@@ -183,3 +183,38 @@ def test_a_reload_after_a_refusal_leads_back_to_the_mission(flight: Flight, visi
         f"/missions/{mission}/dance", data={"csrf": csrf_in(riley.get("/").text)}
     )
     assert unknown.status_code == 404
+
+
+def test_the_sheet_prints_every_call_and_a_decision_is_handed_on(
+    flight: Flight, visit: Any
+) -> None:
+    mission = flight.to_approve()
+    riley, lee = visit("riley"), visit("lee")
+    sheet = riley.get(f"/missions/{mission}/sheet").text
+    steps = flight.doc(mission)["approval"]["steps"]
+    assert sheet.count('aria-label="Arguments of call') == len(steps)
+    assert steps[0]["tool"] in sheet
+    page = page_of(riley, mission)
+    riley.send(page, "/delegation", to="lee@home.example", reason="on leave")
+    assert "on leave" in page_of(lee, mission)
+    lee.send(page_of(lee, mission), "/approval")
+    flight.work()
+    assert flight.doc(mission)["stage"] == "Reflect"
+
+
+def test_an_undo_is_tried_on_copies_first_and_the_window_is_closed_by_hand(
+    flight: Flight, visit: Any
+) -> None:
+    mission = flight.to_execute()
+    flight.work()
+    after, riley = flight.state(), visit("riley")
+    page = page_of(riley, mission)
+    assert f'formaction="/missions/{mission}/trial"' in page
+    fields = riley.form(page, "/undo").fields | {"to_step": "2"}
+    riley.http.post(f"/missions/{mission}/trial", data=fields, headers={"accept": "text/html"})
+    flight.work()
+    assert "tried on copies to step 2" in " ".join(page_of(riley, mission).split())
+    assert flight.state() == after
+    riley.send(page_of(riley, mission), "/finalization")
+    assert "/finalization" not in page_of(riley, mission)
+    assert flight.doc(mission)["undo_until"] is not None

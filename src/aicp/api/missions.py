@@ -11,6 +11,7 @@ from aicp.missions import (
     approve,
     control,
     define,
+    delegate,
     finalize,
     followups,
     plan,
@@ -64,6 +65,15 @@ class SelectBody(Body):
 class ApproveBody(Body):
     digest: str
     rationale: str = ""
+
+
+class DelegateBody(Body):
+    to: str = Field(description="e-mail address of the person who decides instead")
+    reason: str
+
+
+class SheetBody(Body):
+    format: str = "markdown"
 
 
 class ReasonBody(Body):
@@ -174,6 +184,20 @@ def give_approval(
         return approve.approve(
             conn, actor, app.services, mission_id, digest=body.digest, rationale=body.rationale
         )
+
+
+@router.post("/{mission_id}/delegation", status_code=201)
+def delegation(mission_id: str, body: DelegateBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return delegate.delegate(
+            conn, actor, app.services, mission_id, to=body.to, reason=body.reason
+        )
+
+
+@router.post("/{mission_id}/sheet", status_code=201)
+def export_sheet(mission_id: str, body: SheetBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return approve.export(conn, actor, app.services, mission_id, format=body.format)
 
 
 @router.post("/{mission_id}/rejection", status_code=201)

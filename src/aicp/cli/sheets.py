@@ -233,6 +233,7 @@ def sheet(approval: Doc, look: Look, *, whole: bool) -> Iterator[str]:
         yield from wrap(guard["text"], look, indent=2, bullet="- ")
     for note in approval["notes"]:
         yield from wrap(note, look, indent=2, bullet="! ")
+    yield from _changes(approval["changes"], look)
     yield from _calls(approval["steps"], look, whole=whole)
     yield ""
     yield f"  digest  {bold(asked['digest'])}"
@@ -242,6 +243,7 @@ def _sheet_fields(approval: Doc, look: Look) -> list[tuple[str, Any]]:
     asked, risk, undo = approval["approval"], approval["risk"], approval["undo"]
     no_return = undo["point_of_no_return"]
     decided = [f"{d['decision']} by {d['name']} ({d['capacity']})" for d in asked["decisions"]]
+    handed = [f"{d['capacity']} from {d['from']} to {d['to']}" for d in asked["delegations"]]
     return [
         ("affects", counts(approval["affected"])),
         ("risk", f"{risk['risk'].replace('_', ' ')} (impact {risk['impact']}, reversibility {risk['reversibility']})"),
@@ -250,10 +252,56 @@ def _sheet_fields(approval: Doc, look: Look) -> list[tuple[str, Any]]:
         ("no return", "none" if no_return is None else f"from step {no_return} on"),
         ("needs", " and ".join(asked["required"])),
         ("decided", "; ".join(decided)),
+        ("delegated", "; ".join(handed)),
         ("missing", asked["missing"]),
         ("state", f"{asked['status']} {asked['status_reason']}".strip()),
         ("expires", when(asked["expires_at"], look)),
     ]  # fmt: skip
+
+
+def _changes(changes: list[Doc] | None, look: Look) -> Iterator[str]:
+    """What is different from the plan that was asked for before."""
+    if changes is None:
+        return
+    yield from section(f"Since the last request  {len(changes) or 'nothing'} changed")
+    rows = [(c["kind"], c["what"], c["name"], c["was"], c["now"]) for c in changes]
+    yield from table(rows, ("CHANGE", "OF", "WHICH", "WAS", "IS NOW"), look, indent=2, wraps=True)
+
+
+def markdown(approval: Doc, look: Look) -> Iterator[str]:
+    """The whole sheet as Markdown: facts, safeguards, then every call with every argument."""
+    asked, mission = approval["approval"], approval["mission"]
+    yield f"# Approval sheet {asked['id']}: {clean(mission['title'])}"
+    yield ""
+    yield clean(approval["what"])
+    yield ""
+    for name, value in _sheet_fields(approval, look):
+        if value:
+            yield f"- **{name}**: {clean(str(value))}"
+    yield f"- **digest**: `{asked['digest']}`"
+    yield from _listed("Safeguards", [guard["text"] for guard in approval["safeguards"]])
+    yield from _listed("Notes", approval["notes"])
+    changed = [
+        f"{c['kind']} {c['what']} {c['name']}: {c['was'] or 'nothing'} → {c['now'] or 'nothing'}"
+        for c in approval["changes"] or []
+    ]
+    yield from _listed("Since the last request", changed)
+    yield "\n## Calls"
+    for step in approval["steps"]:
+        yield f"\n### {step['seq']}. {clean(step['subject'] or step['effect'])}"
+        yield f"\n`{step['tool']}` on `{step['account']}`, undo {step['undo_tier']}: {clean(step['undo'])}"
+        yield f"\n{clean(step['effect'])}"
+        arguments = step["args"] | {
+            f"{n} (from step {r['step']})": r["path"] for n, r in step["refs"].items()
+        }
+        body = json.dumps(arguments, indent=2, ensure_ascii=False)
+        yield "\n".join(["", *(f"    {line}" for line in body.splitlines())])
+
+
+def _listed(title: str, lines: list[str]) -> Iterator[str]:
+    if lines:
+        yield f"\n## {title}\n"
+        yield from (f"- {clean(line)}" for line in lines)
 
 
 def _calls(steps: list[Doc], look: Look, *, whole: bool) -> Iterator[str]:

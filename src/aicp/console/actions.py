@@ -15,7 +15,18 @@ from aicp.console.missions import workspace
 from aicp.console.route import PageRoute
 from aicp.errors import AicpError, BadInput, NotFound, UpstreamDown
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import approve, control, define, followups, plan, prepare, reflect, undo
+from aicp.missions import (
+    approve,
+    control,
+    define,
+    delegate,
+    finalize,
+    followups,
+    plan,
+    prepare,
+    reflect,
+    undo,
+)
 from aicp.missions.services import Services
 from aicp.web import AppDep
 
@@ -83,7 +94,31 @@ def _stop(conn: Connection, actor: Actor, services: Services, mission: str, _for
 def _undo(conn: Connection, actor: Actor, services: Services, mission: str, form: Fields) -> None:
     if not form["sure"]:
         raise BadInput("tick that everything listed is to be taken back", hint="then undo again")
-    undo.request(conn, actor, services, mission, form["reason"])
+    undo.request(
+        conn, actor, services, mission, form["reason"],
+        to_step=form.integer("to_step") if form["to_step"] else 0,
+    )  # fmt: skip
+
+
+def _try_undo(
+    conn: Connection, actor: Actor, services: Services, mission: str, form: Fields
+) -> None:
+    undo.request(
+        conn, actor, services, mission, "tried",
+        to_step=form.integer("to_step") if form["to_step"] else 0, dry_run=True,
+    )  # fmt: skip
+
+
+def _finalize(
+    conn: Connection, actor: Actor, services: Services, mission: str, _form: Fields
+) -> None:
+    finalize.finalize(conn, actor, services, mission)
+
+
+def _delegate(
+    conn: Connection, actor: Actor, services: Services, mission: str, form: Fields
+) -> None:
+    delegate.delegate(conn, actor, services, mission, to=form["to"], reason=form["reason"])
 
 
 def _feedback(
@@ -125,6 +160,9 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "plan": (_select, "approve"),
     "approval": (_approve, "approve"),
     "rejection": (_reject, "plan"),
+    "delegation": (_delegate, "approve"),
+    "trial": (_try_undo, "execute"),
+    "finalization": (_finalize, "execute"),
     "pause": (_pause, "now"),
     "resume": (_resume, "now"),
     "stop": (_stop, "now"),

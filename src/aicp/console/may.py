@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from aicp.kernel.db import Actor, Connection
 from aicp.missions import store
+from aicp.missions.approve import decider_of
 from aicp.missions.control import MAY_STOP
 from aicp.missions.store import Mission
-from aicp.trust.approvals import Decider, Refusal, capacity_for
+from aicp.trust.approvals import Refusal, capacity_for, delegable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ def why_not(
         "select": _select(asker),
         "approve": approve(conn, asker, now),
         "reject": _reject(conn, asker),
+        "delegate": _delegate(conn, asker, now),
+        "finalize": _finalize(asker, now),
         "pause": _state(asker, {"running", "held"}, "nothing is running"),
         "resume": _resume(asker),
         "stop": _state(asker, {"idle", "running", "paused", "held"}, "the run is over"),
@@ -79,7 +83,7 @@ def approve(conn: Connection, asker: Asker, now: datetime) -> str:
     row = store.approval(conn, asker.mission.id)
     if row is None or asker.mission.current_stage != "Approve":
         return "there is nothing to approve now"
-    decider = Decider(asker.actor.person_id, asker.is_owner, asker.actor.roles)
+    decider = decider_of(conn, asker.actor, asker.mission, row)
     request = store.as_request(row, store.decisions(conn, row.id))
     found = capacity_for(request, decider, row.digest, now)
     return found.why if isinstance(found, Refusal) else ""
@@ -110,8 +114,27 @@ def _reject(conn: Connection, asker: Asker) -> str:
     row = store.approval(conn, asker.mission.id)
     if row is None or row.status != "requested" or asker.mission.current_stage != "Approve":
         return "there is nothing to decide now"
-    decider = Decider(asker.actor.person_id, asker.is_owner, asker.actor.roles)
+    decider = decider_of(conn, asker.actor, asker.mission, row)
     return "" if decider.capacities else "you have no say in this approval"
+
+
+def _delegate(conn: Connection, asker: Asker, now: datetime) -> str:
+    row = store.approval(conn, asker.mission.id)
+    if row is None or asker.mission.current_stage != "Approve":
+        return "there is nothing to decide now"
+    decider = decider_of(conn, asker.actor, asker.mission, row)
+    request = store.as_request(row, store.decisions(conn, row.id))
+    found = delegable(request, decider, UUID(int=0), now)
+    return found.why if isinstance(found, Refusal) else ""
+
+
+def _finalize(asker: Asker, now: datetime) -> str:
+    mission = asker.mission
+    if not asker.is_owner and "governance" not in asker.actor.roles:
+        return f"only the owner, {mission.owner_name}, and governance finalize a run"
+    if mission.run_state not in ("held", "finished") or mission.undo_until is None:
+        return "the run has not ended"
+    return "" if now < mission.undo_until else "the undo window is closed"
 
 
 def _state(asker: Asker, states: set[str], otherwise: str) -> str:

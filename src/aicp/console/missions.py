@@ -16,7 +16,7 @@ from aicp.console.route import PageRoute, correlation
 from aicp.console.sections import Part, changes, parts
 from aicp.errors import AicpError, BadInput
 from aicp.kernel.db import Connection
-from aicp.missions import reflect, store, view
+from aicp.missions import approve, reflect, store, view
 from aicp.missions.lifecycle import STAGES
 from aicp.missions.store import Mission
 from aicp.web import AppDep, error_body
@@ -79,6 +79,15 @@ def changed(
     with app.transaction(viewer.actor) as conn:
         context = _context(conn, app, viewer, store.get(conn, mission_id), verify=verify)
     return changes(request, viewer, _live(request, viewer, context))
+
+
+@router.get("/missions/{mission_id}/sheet")
+@router.get("/missions/{mission_id}/sheet.json")
+def sheet(request: Request, mission_id: str, app: AppDep, viewer: ViewerDep) -> Response:
+    """The approval sheet alone, every call with its arguments: made to be printed."""
+    with app.transaction(viewer.actor) as conn:
+        found = approve.export(conn, viewer.actor, app.services, mission_id, format="page")
+    return answer(request, viewer, "missions/sheet.html", data=found, sheet=found)
 
 
 @router.get("/missions/{mission_id}/{action}")

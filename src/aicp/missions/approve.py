@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from aicp.errors import BadInput, Forbidden, GateBlocked
@@ -12,6 +13,7 @@ from aicp.missions.services import Services
 from aicp.missions.store import ApprovalRow, Mission
 from aicp.telemetry.record import record
 from aicp.trust.approvals import Decider, Refusal, capacity_for, complete
+from aicp.trust.difference import differences
 from aicp.trust.plan import Plan
 
 
@@ -35,7 +37,7 @@ def approve(
     mission, row = _open_request(conn, mission_id)
     at = services.clock()
     request = store.as_request(row, store.decisions(conn, row.id))
-    decider = Decider(actor.person_id, actor.person_id == mission.owner_id, actor.roles)
+    decider = decider_of(conn, actor, mission, row)
     meant = row.digest if len(digest) >= 12 and row.digest.startswith(digest) else digest
     capacity = capacity_for(request, decider, meant, at)
     if isinstance(capacity, Refusal):
@@ -80,7 +82,7 @@ def reject(
             "a rejection needs its reason", hint='add --reason "what should be different"'
         )
     mission, row = _open_request(conn, mission_id)
-    decider = Decider(actor.person_id, actor.person_id == mission.owner_id, actor.roles)
+    decider = decider_of(conn, actor, mission, row)
     if not decider.capacities:
         raise Forbidden("you have no say in this approval")
     at = services.clock()
@@ -98,20 +100,56 @@ def reject(
     return {"stage": "Plan", "reason": rationale}
 
 
+def export(
+    conn: Connection,
+    actor: Actor,
+    services: Services,
+    mission_id: str,
+    *,
+    format: str,  # noqa: A002
+) -> dict[str, Any]:
+    """The sheet, to be taken out of the product; that it was is recorded.
+
+    Raises:
+        GateBlocked: there is no plan to show.
+    """
+    mission, row = _open_request(conn, mission_id)
+    plan = store.plan(conn, mission.id, row.digest)
+    record(
+        conn, actor, "approval_exported", {"format": format[:20]}, at=services.clock(),
+        mission_id=mission.id, correlation_id=mission.correlation_id, stage="Approve",
+    )  # fmt: skip
+    return sheet(conn, mission, row, plan)
+
+
+def decider_of(conn: Connection, actor: Actor, mission: Mission, row: ApprovalRow) -> Decider:
+    """What this person may decide as on this request, with what was handed on to them."""
+    handed = conn.execute(
+        "select capacity from approval_delegations where approval_id = %s and to_person = %s",
+        (row.id, actor.person_id),
+    ).fetchall()
+    return Decider(
+        actor.person_id, actor.person_id == mission.owner_id, actor.roles,
+        tuple(str(capacity) for (capacity,) in handed),
+    )  # fmt: skip
+
+
 def sheet(conn: Connection, mission: Mission, row: ApprovalRow, plan: Plan) -> dict[str, Any]:
     """What an approver must see before deciding (domain.md 5, TR-8): all of it, with counts."""
     given = store.decisions(conn, row.id)
     request = store.as_request(row, given)
     still = complete(request)
     play = plan.play
+    earlier = _earlier(conn, mission, row)
     return {
         "mission": {"id": mission.id, "title": mission.title, "owner": mission.owner_name},
         "approval": {
             "id": row.id, "digest": row.digest, "status": row.status, "status_reason": row.status_reason,
             "risk": row.risk, "required": list(row.required), "expires_at": row.expires_at,
             "decisions": given, "missing": "" if still is None else still.why,
-            "consumed_at": row.consumed_at,
+            "consumed_at": row.consumed_at, "delegations": _delegations(conn, row.id),
         },
+        "changes": None if earlier is None else [asdict(c) for c in differences(earlier, plan)],
         "what": play.summary,
         "affected": play.affected,
         "safeguards": [guard.model_dump(mode="json") for guard in plan.safeguards],
@@ -124,6 +162,27 @@ def sheet(conn: Connection, mission: Mission, row: ApprovalRow, plan: Plan) -> d
         "steps": [step.model_dump(mode="json") for step in play.steps],
         "notes": list(play.notes),
     }  # fmt: skip
+
+
+def _earlier(conn: Connection, mission: Mission, row: ApprovalRow) -> Plan | None:
+    """The plan of the request before this one, which its readers may remember."""
+    found = conn.execute(
+        "select digest from approvals where mission_id = %s and number <"
+        " (select number from approvals where id = %s) order by number desc limit 1",
+        (mission.id, row.id),
+    ).fetchone()
+    return store.plan(conn, mission.id, str(found[0])) if found else None
+
+
+def _delegations(conn: Connection, approval_id: str) -> list[dict[str, Any]]:
+    rows = conn.execute(
+        "select d.capacity, f.display_name, t.display_name, d.reason, d.delegated_at"
+        " from approval_delegations d join people f on f.id = d.from_person"
+        " join people t on t.id = d.to_person where d.approval_id = %s order by d.delegated_at",
+        (approval_id,),
+    )
+    names = ("capacity", "from", "to", "reason", "at")
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _open_request(conn: Connection, mission_id: str) -> tuple[Mission, ApprovalRow]:

@@ -7,7 +7,18 @@ from uuid import UUID
 
 from aicp.errors import AicpError, Conflict, DatabaseDown
 from aicp.kernel.db import Actor
-from aicp.missions import define, execute, flow, plan, prepare, reflect, release, store, take_back
+from aicp.missions import (
+    define,
+    execute,
+    expiry,
+    flow,
+    plan,
+    prepare,
+    reflect,
+    release,
+    store,
+    take_back,
+)
 from aicp.missions.lifecycle import Stage
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
@@ -41,7 +52,18 @@ def tasks(services: Services) -> dict[str, Callable[..., None]]:
     def release_hold(tenant_id: str, mission_id: str, seq: int) -> None:
         _alone(services, tenant_id, mission_id, lambda mission: release.run(services, mission, seq))
 
-    return {"mission.stage": stage, "mission.undo": undo_run, "mission.release": release_hold}
+    def approval(tenant_id: str, mission_id: str, approval_id: str, phase: str) -> None:
+        _alone(
+            services, tenant_id, mission_id,
+            lambda mission: expiry.run(services, mission, approval_id, phase),
+        )  # fmt: skip
+
+    return {
+        expiry.TASK: approval,
+        "mission.stage": stage,
+        "mission.undo": undo_run,
+        "mission.release": release_hold,
+    }
 
 
 def _alone(

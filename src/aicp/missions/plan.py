@@ -10,7 +10,7 @@ from aicp.brain.planner import bound_safeguards
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
-from aicp.missions import flow, store
+from aicp.missions import expiry, flow, store
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.prepare import open_providers
 from aicp.missions.services import Services
@@ -206,8 +206,10 @@ def _request(
 ) -> None:  # fmt: skip
     expires = at + timedelta(hours=services.approval_hours)
     required = REQUIRED[plan.play.risk]
+    approval_id = new_id("a")
+    expiry.enqueue_timers(conn, mission, approval_id, at=at, expires=expires)
     store.request_approval(
-        conn, actor, approval_id=new_id("a"), mission_id=mission.id, digest=plan.digest,
+        conn, actor, approval_id=approval_id, mission_id=mission.id, digest=plan.digest,
         risk=plan.play.risk, required=required, at=at, expires_at=expires,
     )  # fmt: skip
     store.mark_stage(conn, mission.id, "Approve", "ready", at=at)

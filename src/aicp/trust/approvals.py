@@ -28,9 +28,16 @@ class Decider:
     person_id: UUID
     is_owner: bool
     roles: tuple[str, ...]
+    delegated: tuple[str, ...] = ()  # capacities that others handed on, for this request only
 
     @property
     def capacities(self) -> tuple[str, ...]:
+        """Their own first, then what was handed on to them."""
+        return tuple(dict.fromkeys((*self.own, *self.delegated)))
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """What they may decide as by themselves: only this can be handed on."""
         held = ["owner"] if self.is_owner else []
         held += ["governance"] if "governance" in self.roles else []
         held += ["lead"] if {"engineering_lead", "security_lead"} & set(self.roles) else []
@@ -84,6 +91,24 @@ def capacity_for(  # noqa: PLR0911  one return for each rule, in the order they 
     open_to = [c for c in missing if c in decider.capacities or _may_stand_in(c, request, decider)]
     if not open_to:
         return Refusal("role", f"this needs the {' and the '.join(missing)}, and you are neither")
+    return open_to[0]
+
+
+def delegable(request: Request, giver: Decider, to: UUID, now: datetime) -> str | Refusal:
+    """Which capacity this person may hand on to another one for this request, or why none.
+
+    What was handed on is not handed on again, and nobody who has decided gets a second say.
+    """
+    if request.consumed or request.status != "requested" or now >= request.expires_at:
+        return Refusal("not-open", "this request is not open")
+    if to == giver.person_id:
+        return Refusal("same-person", "you cannot delegate to yourself")
+    decided = {person for person, _ in request.decided}
+    if giver.person_id in decided or to in decided:
+        return Refusal("same-person", "one of you has decided already")
+    open_to = [c for c in missing_capacities(request) if c in giver.own]
+    if not open_to:
+        return Refusal("role", "you hold no capacity that is still missing")
     return open_to[0]
 
 
