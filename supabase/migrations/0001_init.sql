@@ -136,6 +136,7 @@ create table public.connections (
     config jsonb not null,
     auth text not null default 'none' check (auth in ('none', 'needed', 'linking', 'active', 'expired',
         'revoked', 'failed')),
+    wanted_scopes jsonb not null default '{}',  -- scope -> what it allows, in plain words
     auth_ref text not null default '',  -- the other side's name of the connected account
     failed_scopes text[] not null default '{}',  -- granted, yet a probe could not use them
     resource jsonb,

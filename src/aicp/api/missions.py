@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aicp.missions import (
     approve,
+    consent,
     control,
     define,
     delegate,
+    disconnect,
     finalize,
     followups,
     plan,
@@ -65,6 +67,14 @@ class SelectBody(Body):
 class ApproveBody(Body):
     digest: str
     rationale: str = ""
+
+
+class AccountBody(Body):
+    account: str
+
+
+class ConsentBody(AccountBody):
+    scopes: list[str] = Field(description="exactly those shown under connections[].wanted")
 
 
 class DelegateBody(Body):
@@ -184,6 +194,20 @@ def give_approval(
         return approve.approve(
             conn, actor, app.services, mission_id, digest=body.digest, rationale=body.rationale
         )
+
+
+@router.post("/{mission_id}/consents", status_code=201)
+def consents(mission_id: str, body: ConsentBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return consent.give(conn, actor, app.services, mission_id, body.account, scopes=body.scopes)
+
+
+@router.post("/{mission_id}/disconnection", status_code=201)
+def disconnection(
+    mission_id: str, body: AccountBody, app: AppDep, actor: ActorDep
+) -> dict[str, Any]:
+    with app.transaction(actor) as conn:
+        return disconnect.request(conn, actor, app.services, mission_id, body.account)
 
 
 @router.post("/{mission_id}/delegation", status_code=201)

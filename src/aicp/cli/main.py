@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "issues": ("aicp.cli.issues:issues", "The issue graph, as bd has it."),
     "evidence": ("aicp.cli.evidence:evidence", "Verify evidence bundles."),
     "people": ("aicp.cli.people:people", "Who may do what."),
+    "secret": ("aicp.cli.secret:secret", "What connections sign in with."),
     "login": ("aicp.cli.people:login", "A one-time link into the console."),
     "db": ("aicp.cli.db:db", "The database schema."),
 }

@@ -51,6 +51,8 @@ SAYS = {
     "execution_stopped": "run stopped at step {at_step}",
     "execution_completed": "{succeeded} calls done, {held} held",
     "undo_available": "{steps} steps can be taken back",
+    "consent_given": "a person consented to a sign-in to {toolkit}",
+    "composio_auth_flow": "sign-in to {toolkit}: {status}",
     "approval_delegated": "the decision as {capacity} was handed on",
     "approval_reminder": "{minutes_left} minutes are left to decide: {approver_roles}",
     "approval_expired": "nobody decided in time: the request expired",

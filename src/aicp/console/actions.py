@@ -17,9 +17,11 @@ from aicp.errors import AicpError, BadInput, NotFound, UpstreamDown
 from aicp.kernel.db import Actor, Connection
 from aicp.missions import (
     approve,
+    consent,
     control,
     define,
     delegate,
+    disconnect,
     finalize,
     followups,
     plan,
@@ -58,6 +60,21 @@ def _override(
     conn: Connection, actor: Actor, services: Services, mission: str, form: Fields
 ) -> None:
     prepare.override(conn, actor, services, mission, form["reason"])
+
+
+def _consent(
+    conn: Connection, actor: Actor, services: Services, mission: str, form: Fields
+) -> None:
+    consent.give(
+        conn, actor, services, mission, form["account"],
+        scopes=[scope for scope in form["scopes"].split() if scope],
+    )  # fmt: skip
+
+
+def _disconnect(
+    conn: Connection, actor: Actor, services: Services, mission: str, form: Fields
+) -> None:
+    disconnect.request(conn, actor, services, mission, form["account"])
 
 
 def _select(conn: Connection, actor: Actor, services: Services, mission: str, form: Fields) -> None:
@@ -157,6 +174,8 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "answer": (_answer, "define"),
     "acknowledgement": (_acknowledge, "define"),
     "override": (_override, "prepare"),
+    "consents": (_consent, "prepare"),
+    "disconnection": (_disconnect, "prepare"),
     "plan": (_select, "approve"),
     "approval": (_approve, "approve"),
     "rejection": (_reject, "plan"),

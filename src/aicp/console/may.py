@@ -43,6 +43,9 @@ def why_not(
         "edit": _edit(asker),
         "acknowledge": acknowledge(asker, doc["brief"]),
         "override": _override(asker),
+        "consent": ""
+        if asker.is_owner
+        else f"only the owner, {asker.mission.owner_name}, consents to a sign-in",
         "select": _select(asker),
         "approve": approve(conn, asker, now),
         "reject": _reject(conn, asker),

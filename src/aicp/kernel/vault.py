@@ -75,11 +75,31 @@ class Vault:
             ) from None
         return opened.decode()
 
-    def destroy(self, conn: Connection, secret_id: str, *, clock: Clock) -> None:
-        """Forget a secret for good; its fingerprint stays, so that its use can be traced."""
-        conn.execute(
-            "update secrets set sealed = null, destroyed_at = %s where id = %s and sealed is not null",
-            (clock(), secret_id),
+    def named(self, conn: Connection, actor: Actor, name: str) -> str:
+        """The newest secret of a name.
+
+        Raises:
+            NotFound: the tenant keeps none of that name.
+        """
+        row = conn.execute(
+            "select id from secrets where name = %s and sealed is not null"
+            " order by created_at desc, id limit 1",
+            (name,),
+        ).fetchone()
+        if row is None:
+            raise NotFound(
+                f"no secret is called '{name}'", hint=f"store it: aicp secret set {name}"
+            )
+        return self.open(conn, actor, str(row[0]))
+
+    def forget(self, conn: Connection, name: str, *, clock: Clock) -> bool:
+        """Destroy every secret of a name; its fingerprint stays, so that its use can be traced."""
+        return bool(
+            conn.execute(
+                "update secrets set sealed = null, destroyed_at = %s"
+                " where name = %s and sealed is not null",
+                (clock(), name),
+            ).rowcount
         )
 
 

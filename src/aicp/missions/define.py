@@ -12,12 +12,12 @@ from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
 from aicp.missions import flow, store
 from aicp.missions.lifecycle import Facts, brief_gaps, reasons
+from aicp.missions.opening import open_one
 from aicp.missions.services import Services
 from aicp.missions.sources import Bounds, Sources, connections
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.model import Resource
-from aicp.toolkits.providers import open_provider
 from aicp.toolkits.providers.base import ProviderError
 
 MAX_INTENT = 20_000  # characters
@@ -116,7 +116,7 @@ def inspect(services: Services, mission: Mission, actor: Actor) -> list[Resource
     with services.db.transaction(actor) as conn:
         rows = store.connections(conn, mission.id)
     started = time.monotonic()
-    found = [_describe(row, services) for row in rows]
+    found = [_describe(row, services, actor) for row in rows]
     latency = int((time.monotonic() - started) * 1000)
     at = services.clock()
     with services.db.transaction(actor) as conn:
@@ -138,9 +138,11 @@ def inspect(services: Services, mission: Mission, actor: Actor) -> list[Resource
     return [resource for resource, _ in found if resource is not None]
 
 
-def _describe(row: store.ConnectionRow, services: Services) -> tuple[Resource | None, str]:
+def _describe(
+    row: store.ConnectionRow, services: Services, actor: Actor
+) -> tuple[Resource | None, str]:
     try:
-        return open_provider(row.opened_with(services.work_dir), services.providers).describe(), ""
+        return open_one(services, row, actor).describe(), ""
     except ProviderError as error:
         hint = f" ({error.hint})" if error.hint else ""
         return None, f"{row.account}: {error.message}{hint}"

@@ -9,9 +9,9 @@ from typing import Any
 from aicp.errors import AicpError, DatabaseDown, GateBlocked, SafeguardViolation, UpstreamDown
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.jobs import enqueue
-from aicp.missions import flow, store
+from aicp.missions import flow, reauthorise, store
 from aicp.missions.lifecycle import Facts, reasons
-from aicp.missions.prepare import open_providers
+from aicp.missions.opening import open_providers
 from aicp.missions.reflect import seal_bundle
 from aicp.missions.services import Services
 from aicp.missions.store import ApprovalRow, Mission
@@ -78,7 +78,8 @@ def begin(services: Services, mission: Mission, actor: Actor) -> Run | None:
     run_ = runner(services, mission, actor, approval, plan)
     if mission.run_state == "running":
         return run_
-    stale = _changed_data(plan, run_.providers)
+    going_on = mission.cursor_seq > 0  # after a new sign-in: our own steps changed the data
+    stale = [] if going_on else _changed_data(plan, run_.providers)
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)
         why = _objection(conn, plan, approval, stale, services.clock(), mission)
@@ -221,6 +222,9 @@ def _again(services: Services, run_: Run, at: datetime) -> None:
 
 def _retry_or_pause(services: Services, run_: Run, error: UpstreamDown) -> None:
     """1, 2, 4, 8 seconds, at most five attempts, only when nothing can have happened (TR-13)."""
+    if error.facts.get("auth_expired"):
+        _grant_ended(services, run_, error)
+        return
     with services.db.transaction(run_.actor) as conn:
         cursor = store.get(conn, run_.mission_id).cursor_seq
         failed = journal.failures(conn, run_.mission_id, cursor + 1)
@@ -228,6 +232,17 @@ def _retry_or_pause(services: Services, run_: Run, error: UpstreamDown) -> None:
         _again(services, run_, services.clock() + timedelta(seconds=2 ** (failed - 1)))
         return
     _pause(services, run_, error)
+
+
+def _grant_ended(services: Services, run_: Run, error: UpstreamDown) -> None:
+    """The account of the step at the cursor must be signed in to again (TR-16)."""
+    at = services.clock()
+    with services.db.transaction(run_.actor) as conn:
+        mission = store.get(conn, run_.mission_id, lock=True)
+        account = run_.plan.play.steps[mission.cursor_seq].account
+        reauthorise.expire(conn, mission, account, at=at)
+    hint = f"sign in again: aicp mission connect {mission.id} {account}"
+    _pause(services, run_, UpstreamDown(error.message, hint=hint))
 
 
 def _pause(services: Services, run_: Run, error: AicpError) -> None:

@@ -8,10 +8,14 @@ from uuid import UUID
 from aicp.errors import AicpError, Conflict, DatabaseDown
 from aicp.kernel.db import Actor
 from aicp.missions import (
+    connecting,
+    consent,
     define,
+    disconnect,
     execute,
     expiry,
     flow,
+    grants,
     plan,
     prepare,
     reflect,
@@ -58,7 +62,19 @@ def tasks(services: Services) -> dict[str, Callable[..., None]]:
             lambda mission: expiry.run(services, mission, approval_id, phase),
         )  # fmt: skip
 
+    def connect(tenant_id: str, mission_id: str, consent_id: str) -> None:
+        _alone(services, tenant_id, mission_id, lambda m: connecting.start(services, m, consent_id))
+
+    def link(tenant_id: str, mission_id: str, link_id: str) -> None:
+        _alone(services, tenant_id, mission_id, lambda m: connecting.look(services, m, link_id))
+
+    def revoke(tenant_id: str, mission_id: str, account: str) -> None:
+        _alone(services, tenant_id, mission_id, lambda m: disconnect.run(services, m, account))
+
     return {
+        consent.TASK: connect,
+        connecting.TASK: link,
+        grants.TASK: revoke,
         expiry.TASK: approval,
         "mission.stage": stage,
         "mission.undo": undo_run,
@@ -107,7 +123,8 @@ def _stage(services: Services, mission: Mission, stage: Stage) -> None:
 def _block(services: Services, mission: Mission, error: AicpError) -> None:
     actor = mission.agent("coordinator")
     reason = f"{error.message}{f' ({error.hint})' if error.hint else ''}"
-    readiness = "needs_data" if error.reason_code == "needs_data" else "blocked"
+    known = ("needs_data", "needs_auth")
+    readiness = error.reason_code if error.reason_code in known else "blocked"
     with services.db.transaction(actor) as conn:
         current = store.get(conn, mission.id, lock=True)
         flow.block(

@@ -12,7 +12,7 @@ from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
 from aicp.missions import expiry, flow, store
 from aicp.missions.lifecycle import Facts, reasons
-from aicp.missions.prepare import open_providers
+from aicp.missions.opening import open_providers
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record

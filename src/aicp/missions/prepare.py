@@ -7,17 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from aicp.brain.brief import Coverage, ReadRequest
-from aicp.errors import BadInput, Forbidden, GateBlocked, UpstreamDown
+from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import flow, store
+from aicp.missions import consent, flow, store
 from aicp.missions.define import inspect
 from aicp.missions.lifecycle import Facts, reasons
+from aicp.missions.opening import open_providers
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.model import Call, Resource
-from aicp.toolkits.providers import open_provider
-from aicp.toolkits.providers.base import Provider, ProviderError
+from aicp.toolkits.providers.base import NeedsConsent, Provider, ProviderError
 
 ADDRESS = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+")
 
@@ -33,6 +33,7 @@ def run(services: Services, mission: Mission) -> None:
     if brief is None:
         raise GateBlocked("there is no brief to prepare for")
     providers = open_providers(services, mission, actor)
+    _sign_in_first(services, mission, actor, providers)
     answers: dict[str, tuple[ReadRequest, dict[str, Any], str]] = {}
     versions = {resource.account: resource.version for resource in resources}
 
@@ -54,21 +55,30 @@ def run(services: Services, mission: Mission) -> None:
         _open_gate(conn, actor, mission, covered, at=at)
 
 
-def open_providers(services: Services, mission: Mission, actor: Actor) -> dict[str, Provider]:
-    """Every connection's provider by account.
-
-    Raises:
-        UpstreamDown: one cannot be opened.
-    """
+def _sign_in_first(
+    services: Services, mission: Mission, actor: Actor, providers: dict[str, Provider]
+) -> None:
+    """Stop before the first read while an account still needs a person (TR-1, TR-2)."""
+    used = _used(mission, providers)
     with services.db.transaction(actor) as conn:
-        rows = store.connections(conn, mission.id)
-    try:
-        return {
-            row.account: open_provider(row.opened_with(services.work_dir), services.providers)
-            for row in rows
-        }
-    except ProviderError as error:
-        raise UpstreamDown(error.message, hint=error.hint) from error
+        asked = consent.wanted(providers, store.connections(conn, mission.id), used)
+        refusal = consent.ask(conn, mission, asked) if asked else None
+    if refusal is not None:
+        raise refusal
+
+
+def _used(mission: Mission, providers: dict[str, Provider]) -> dict[str, tuple[str, ...]]:
+    """The tools that the plays which may come of the brief would use, by account."""
+    from aicp.brain.needs import candidates
+
+    brief = mission.understanding
+    named = {tool for play in candidates(brief) for tool in play.tools} if brief else set()
+    return {
+        account: tuple(
+            spec.name for spec in provider.tools() if spec.name in named or not spec.mutates
+        )
+        for account, provider in providers.items()
+    }
 
 
 def addresses_in(rows: list[dict[str, Any]]) -> list[str]:
@@ -128,13 +138,15 @@ def _grant(
     """Local toolkits need no sign-in; the scopes are those of their tools, used ones show later."""
     for rank, resource in enumerate(resources, start=1):
         scopes = sorted({spec.scope for spec in providers[resource.account].tools()})
-        store.grant(conn, mission.id, resource.account, scopes)
+        signed_in = isinstance(providers[resource.account], NeedsConsent)
+        if not signed_in:
+            store.grant(conn, mission.id, resource.account, scopes)
         common = {
             "at": at, "mission_id": mission.id, "correlation_id": mission.correlation_id, "stage": "Prepare",
         }  # fmt: skip
         record(
             conn, actor, "toolkit_recommended",
-            {"toolkit_slug": resource.toolkit, "rank": rank, "auth_required": False}, **common,
+            {"toolkit_slug": resource.toolkit, "rank": rank, "auth_required": signed_in}, **common,
         )  # fmt: skip
         record(
             conn, actor, "toolkit_connected",

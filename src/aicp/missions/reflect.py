@@ -11,7 +11,7 @@ from aicp.errors import BadInput, GateBlocked
 from aicp.evidence.bundle import Artifact, Damage, damaged, manifest_of, seal, verify
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
-from aicp.missions import store
+from aicp.missions import grants, store
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
@@ -60,6 +60,7 @@ def complete_if_settled(services: Services, actor: Actor, mission_id: str) -> No
             conn, mission_id, at, status="completed", run_state="finished", completed_at=at
         )
         store.mark_stage(conn, mission_id, "Reflect", "completed", at=at)
+        grants.enqueue_all(conn, store.get(conn, mission_id), at=at)
         seconds = int((at - mission.created_at).total_seconds())
         record(
             conn, actor, "mission_completed",

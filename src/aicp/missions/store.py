@@ -261,6 +261,10 @@ class ConnectionRow:
     requested_scopes: list[str]
     granted_scopes: list[str]
     used_scopes: list[str]
+    auth: str
+    auth_ref: str
+    failed_scopes: list[str]
+    wanted_scopes: dict[str, str]
 
     def opened_with(self, work_dir: Path) -> ToolConnection:
         """The connection to open a provider with.
@@ -275,7 +279,8 @@ class ConnectionRow:
                     f"{path} is a link now and leads to another place",
                     hint="put the file back, or start a new mission on the other one",
                 )
-        return ToolConnection(self.toolkit, self.account, self.config, work_dir, self.provider)
+        config = self.config | ({"auth_ref": self.auth_ref} if self.auth_ref else {})
+        return ToolConnection(self.toolkit, self.account, config, work_dir, self.provider)
 
     @property
     def described(self) -> Resource | None:
@@ -301,8 +306,8 @@ def connections(conn: Connection, mission_id: str) -> list[ConnectionRow]:
     return (
         conn.cursor(row_factory=class_row(ConnectionRow))
         .execute(
-            "select toolkit, account, provider, config, resource, problem, requested_scopes, granted_scopes, used_scopes"
-            " from connections where mission_id = %s order by toolkit, account",
+            "select toolkit, account, provider, config, resource, problem, requested_scopes, granted_scopes, used_scopes,"
+            " auth, auth_ref, failed_scopes, wanted_scopes from connections where mission_id = %s order by toolkit, account",
             (mission_id,),
         )
         .fetchall()

@@ -15,8 +15,8 @@ from psycopg.types.json import Jsonb
 
 from aicp.errors import DatabaseDown, UpstreamDown
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import store
-from aicp.missions.prepare import open_providers
+from aicp.missions import grants, store
+from aicp.missions.opening import open_providers
 from aicp.missions.reflect import seal_bundle
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
@@ -217,6 +217,8 @@ def _close(services: Services, actor: Actor, mission: Mission, asked: Asked, sto
         if asked.dry_run:
             return
         _set_state(conn, mission, asked, stopped, left, at)
+        if not stopped and not asked.to_step:
+            grants.enqueue_all(conn, mission, at=at)
         record(
             conn, actor, "undo_completed",
             {"actions_reversed": sum(s["status"] in ("restored", "already") for s in steps),

@@ -36,7 +36,7 @@ def document(conn: Connection, mission: Mission) -> dict[str, Any]:
         "intent": mission.intent,
         "stages": [_stage(s) for s in store.stages(conn, mission.id)],
         "brief": _brief(conn, mission),
-        "connections": [_connection(c) for c in store.connections(conn, mission.id)],
+        "connections": _connections(conn, mission),
         "inspections": [_inspection(i) for i in store.inspections(conn, mission.id)],
         "plays": store.plays(conn, mission.id),
         "approval": approve.sheet(conn, mission, row, plan) if row and plan else None,
@@ -131,14 +131,33 @@ def _brief(conn: Connection, mission: Mission) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def _connections(conn: Connection, mission: Mission) -> list[dict[str, Any]]:
+    links = conn.execute(
+        "select distinct on (account) account, url, status, why, expires_at from connect_links"
+        " where mission_id = %s order by account, number desc",
+        (mission.id,),
+    ).fetchall()
+    newest = {
+        str(row[0]): dict(zip(("url", "status", "why", "expires_at"), row[1:], strict=True))
+        for row in links
+    }
+    return [
+        _connection(row) | {"link": newest.get(row.account)}
+        for row in store.connections(conn, mission.id)
+    ]
+
+
 def _connection(row: store.ConnectionRow) -> dict[str, Any]:
     resource = row.described
     return {
-        "toolkit": row.toolkit, "account": row.account, "problem": row.problem,
+        "toolkit": row.toolkit, "account": row.account, "provider": row.provider, "problem": row.problem,
+        "auth": row.auth, "wanted": row.wanted_scopes,
+        "sandbox": bool(resource and resource.facts.get("sandbox")),
         "title": resource.title if resource else row.account,
         "rows": resource.rows if resource else None,
         "columns": [{"name": c.name, "kind": c.kind} for c in resource.columns] if resource else [],
-        "scopes": {"requested": row.requested_scopes, "granted": row.granted_scopes, "used": row.used_scopes},
+        "scopes": {"requested": row.requested_scopes, "granted": row.granted_scopes, "used": row.used_scopes,
+                   "failed": row.failed_scopes},
     }  # fmt: skip
 
 

@@ -197,7 +197,12 @@ def _before(run: Run, step: Step, provider: Provider, call: Call) -> BeforeImage
     try:
         before = provider.before(call)
     except ProviderError as error:
-        raise UpstreamDown(error.message, hint=error.hint, code="before_image") from error
+        raise UpstreamDown(
+            error.message,
+            hint=error.hint,
+            code="before_image",
+            facts={"auth_expired": error.auth_expired},
+        ) from error
     if step.expect_version and before.version != step.expect_version:
         why = f"{step.subject or 'the row'} was changed by somebody else after the plan was made"
         note(run, "stale-data", why, {"step": step.seq})
@@ -384,7 +389,11 @@ def _failed(run: Run, step: Step, call: Call, error: ProviderError) -> AicpError
             at=run.clock(),
         )  # fmt: skip
         _error_event(conn, run, step, "retry" if error.retryable else "pause")
-    return UpstreamDown(error.message, hint=error.hint, facts={"retryable": error.retryable})
+    return UpstreamDown(
+        error.message,
+        hint=error.hint,
+        facts={"retryable": error.retryable, "auth_expired": error.auth_expired},
+    )
 
 
 def _unclear(run: Run, step: Step, call: Call, why: str) -> OutcomeUnknown:
