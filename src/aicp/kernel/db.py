@@ -94,7 +94,7 @@ class Database:
             yield conn
             conn.commit()
 
-    def look(self, actor: Actor, question: sql.Composable) -> tuple[object, ...] | None:
+    def look(self, actor: Actor, question: sql.SQL | sql.Composed) -> tuple[object, ...] | None:
         """The one row that a question gives to this person, in one round trip.
 
         Args:
@@ -103,9 +103,7 @@ class Database:
         Raises:
             DatabaseDown: the database does not answer.
         """
-        asked = sql.SQL("{}; {}; commit").format(
-            _opening("authenticated", actor.claims), question
-        )
+        asked = sql.SQL("{}; {}; commit").format(_opening("authenticated", actor.claims), question)
         with self._connection(asked) as (_, answers):
             for _ in range(2):  # past the beginning and who is asking
                 answers.nextset()
@@ -123,7 +121,7 @@ class Database:
             yield conn  # commits when the block ends well, else rolls back
 
     @contextmanager
-    def _connection(self, opening: sql.Composable) -> Iterator[tuple[Connection, _Cursor]]:
+    def _connection(self, opening: sql.SQL | sql.Composed) -> Iterator[tuple[Connection, _Cursor]]:
         """A connection of the pool and what its first statements answered."""
         try:
             conn, answers = self._begin(opening)
@@ -147,7 +145,7 @@ class Database:
                 hint="run `aicp doctor`; the system resumes by itself once the database is back",
             ) from error
 
-    def _begin(self, opening: sql.Composable) -> tuple[Connection, _Cursor]:
+    def _begin(self, opening: sql.SQL | sql.Composed) -> tuple[Connection, _Cursor]:
         """A connection with its transaction begun; those that broke while they idled are dropped.
 
         At most as many can have broken as the pool holds; the one after them is fresh.

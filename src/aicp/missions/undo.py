@@ -88,6 +88,13 @@ def run(services: Services, mission: Mission, undo_id: str) -> None:
     _close(services, actor, mission, undo_id, stopped)
 
 
+def give_up(services: Services, mission: Mission, undo_id: str, why: str) -> None:
+    """Close an undo that broke: what was taken back stays so, and another undo takes up the rest."""
+    actor = mission.agent("executor")
+    if _is_running(services, actor, undo_id):
+        _close(services, actor, mission, undo_id, why)
+
+
 def history(conn: Connection, mission_id: str) -> list[dict[str, Any]]:
     """The undo runs of a mission, newest first, with their steps in the order they were taken back."""
     runs = conn.execute(

@@ -7,8 +7,8 @@ result, and the next run reads back what happened instead of trying again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,6 +50,14 @@ class OutcomeUnknown(AicpError):
     code, status, exit_code = "outcome_unknown", 409, 6
 
 
+@dataclass
+class Memory:
+    """What a run knows of itself between two calls; enough to look twice, never to let a call through."""
+
+    facts: Facts | None = None  # as the last call left them
+    granted: Mapping[str, Sequence[str]] = field(default_factory=dict)  # scopes by account
+
+
 @dataclass(frozen=True)
 class Run:
     """What one execution of an approved plan works with."""
@@ -66,7 +74,7 @@ class Run:
     rules: Rules = field(default_factory=Rules)
     priority: int = 2  # of the mission
     specs: dict[tuple[str, str], ToolSpec] = field(default_factory=dict)
-    settled: list[Facts] = field(default_factory=list)  # as they were after the last call, if at all
+    memory: Memory = field(default_factory=Memory)
 
     def spec(self, account: str, tool: str) -> ToolSpec | None:
         """The declaration the connected provider makes today, by account and tool name."""
@@ -120,9 +128,9 @@ def _first_look(run: Run, asked: Asked) -> Facts:
     What the last call left is good enough to let one in: the look under the row lock decides.
     """
     spec = run.spec(asked.account, _name(asked))
-    for facts in run.settled:
-        if judge(asked, run.plan, spec, facts).allowed:
-            return facts
+    known = run.memory.facts
+    if known is not None and judge(asked, run.plan, spec, known).allowed:
+        return known
     with run.db.transaction(run.actor) as conn:
         facts = facts_of(conn, run)
     _deny_unless(run, asked, judge(asked, run.plan, spec, facts))
@@ -136,19 +144,24 @@ def perform(run: Run, admitted: Admitted) -> Outcome:
         SafeguardViolation: a kill switch was pulled meanwhile; nothing was called.
     """
     step, call, provider = admitted.step, admitted.call, admitted.provider
-    run.settled.clear()
+    before, run.memory.facts = run.memory.facts, None
     _last_look(run, step, call)
-    started = run.clock()
+    started, made = run.clock(), False
     try:
         outcome = provider.execute(call, admitted.before)
+        made = True
         post = provider.verify(call, admitted.before, outcome)
     except ProviderError as error:
-        if not error.unknown:
+        if not (made or error.unknown):
             raise _failed(run, step, call, error) from error
-        outcome, post = _read_back(run, admitted, error), ()
-        _settle(run, step, call, outcome, post=post, reconciled=True, started=started)
+        outcome = _read_back(run, admitted, error)
+        _settle(run, step, call, outcome, post=(), reconciled=True, started=started)
         return outcome
     _settle(run, step, call, outcome, post=post, reconciled=False, started=started)
+    if before is not None and not _needs_outputs(run, step.seq):
+        run.memory.facts = replace(
+            before, cursor=step.seq, failures=0, granted_scopes=_granted(run, step.seq)
+        )
     return outcome
 
 
@@ -253,19 +266,20 @@ def facts_of(conn: Connection, run: Run, *, lock: bool = False) -> Facts:
     if row is None:
         raise CallDenied(f"there is no mission {run.mission_id}")
     state, cursor, digest, approved, status, consumed, granted, failures = row
+    run.memory.granted = granted or {}  # type: ignore[assignment]
     outputs = journal.outputs(conn, run.mission_id) if _needs_outputs(run, int(str(cursor))) else {}
     return Facts(
         now=run.clock(), run_state=str(state), cursor=int(str(cursor)), plan_digest=str(digest),
         approved_digest=str(approved), approval_status=str(status), approval_consumed=bool(consumed),
-        granted_scopes=_granted(run, granted, int(str(cursor))), outputs=outputs, failures=int(str(failures)),  # type: ignore[arg-type]
+        granted_scopes=_granted(run, int(str(cursor))), outputs=outputs, failures=int(str(failures)),  # type: ignore[arg-type]
     )  # fmt: skip
 
 
-def _granted(run: Run, by_account: Any, cursor: int) -> frozenset[str]:
+def _granted(run: Run, cursor: int) -> frozenset[str]:
     """The scopes of the account that the step at the cursor uses; a grant never serves another one."""
     steps = run.plan.play.steps
     account = steps[cursor].account if cursor < len(steps) else ""
-    return frozenset((by_account or {}).get(account, ()))
+    return frozenset(run.memory.granted.get(account, ()))
 
 
 def _needs_outputs(run: Run, cursor: int) -> bool:
@@ -310,6 +324,7 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
         well = verdict.allowed and at_cursor and not broken
         objected = objection(conn, run, step, call) if well else None
         if well and objected is None:
+            run.memory.facts = facts
             with conn.pipeline():
                 journal.intend(
                     conn, run.actor, run.mission_id, seq=step.seq, purpose="step", call=call,

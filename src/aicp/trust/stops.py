@@ -158,7 +158,9 @@ def _mission(conn: Connection, target: str) -> str:
         (target, target, target),
     ).fetchall()
     if not target or not rows:
-        raise NotFound(f"there is no mission {target or '(empty id)'}", hint="see `aicp mission list`")
+        raise NotFound(
+            f"there is no mission {target or '(empty id)'}", hint="see `aicp mission list`"
+        )
     if len(rows) > 1 and rows[0][0] != target:
         raise BadInput(f"{target} fits several missions", hint="type more of the id")
     return str(rows[0][0])
@@ -182,4 +184,3 @@ def _event(
         conn, actor, name, {"scope": scope, "toolkit": toolkit}, at=at, mission_id=mission,
         status="warning",
     )  # fmt: skip
-
