@@ -110,7 +110,7 @@ def _leave(
         journal.intend(
             conn, run_.actor, mission.id, seq=entry.seq, purpose="release", tool=entry.tool, call=call,
             account=entry.account, mutates=True,
-            approval_id=run_.approval_id, before=entry.image, worker=run_.worker, at=now,
+            approval_id=run_.approval_id, before=entry.image, worker=run_.worker, at=services.clock(),
             verdicts={"gate": "ok", "safeguards": [guard.id for guard in fresh]},
         )  # fmt: skip
     _perform(services, run_, provider, entry, key, failed)

@@ -325,14 +325,12 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
         objected = objection(conn, run, step, call) if well else None
         if well and objected is None:
             run.memory.facts = facts
-            with conn.pipeline():
-                journal.intend(
-                    conn, run.actor, run.mission_id, seq=step.seq, purpose="step", call=call,
-                    tool=step.tool, account=step.account, mutates=step.mutates,
-                    approval_id=run.approval_id, before=before, worker=run.worker, at=now,
-                    verdicts={"gate": "ok", "safeguards": [g.id for g in run.plan.safeguards]},
-                )  # fmt: skip
-                conn.commit()
+            journal.intend(
+                conn, run.actor, run.mission_id, seq=step.seq, purpose="step", call=call,
+                tool=step.tool, account=step.account, mutates=step.mutates,
+                approval_id=run.approval_id, before=before, worker=run.worker, at=run.clock(),
+                verdicts={"gate": "ok", "safeguards": [g.id for g in run.plan.safeguards]},
+            )  # fmt: skip
             return
     _deny_unless(run, asked, verdict)
     if not at_cursor:
