@@ -10,6 +10,7 @@ from aicp.missions import store
 from aicp.toolkits.model import BeforeImage, Call, Json, Outcome, ToolSpec, UndoTier
 from aicp.toolkits.providers.base import Connection
 from aicp.trust.calls import Run
+from aicp.trust.limits import Quota, Rules
 from aicp.trust.plan import Plan, Play, Provenance, Safeguard, Step
 from flight import Flight
 
@@ -83,7 +84,11 @@ def plan(mission_id: str, steps: int) -> Plan:
 
 
 def running(flight: Flight, steps: int) -> Run:
-    """An approved mission at the beginning of its run, with its rows as the verbs would leave them."""
+    """An approved mission at the beginning of its run, with its rows as the verbs would leave them.
+
+    Its minute is its own, and its toolkit has a quota that a plan of that length fits into.
+    """
+    flight.clock.advance(minutes=2)
     actor, at = flight.people["riley"], flight.clock()
     mission_id, approval_id = new_id("m"), new_id("a")
     made = plan(mission_id, steps)
@@ -109,5 +114,5 @@ def running(flight: Flight, steps: int) -> Run:
     return Run(
         db=flight.app.db, actor=agent, mission_id=mission_id, correlation_id="bench", plan=made,
         approval_id=approval_id, providers={ACCOUNT: Noop()},  # type: ignore[dict-item]
-        clock=flight.clock, worker="bench",
+        clock=flight.clock, worker="bench", rules=Rules(own={"noop": Quota(steps * 2)}),
     )  # fmt: skip

@@ -7,9 +7,10 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aicp.brain.models import pick
-from aicp.errors import AicpError
+from aicp.errors import AicpError, BadInput
 from aicp.evidence.stores.local import LocalEvidence
 from aicp.kernel import postgres
 from aicp.kernel.clock import Clock, system_clock
@@ -20,6 +21,7 @@ from aicp.schema.apply import apply
 from aicp.settings import Settings
 from aicp.telemetry.record import record
 from aicp.trust import journal
+from aicp.trust.limits import Rules, quotas
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def build(
         hold_seconds=settings.integer("hold_seconds"),
         approval_hours=settings.integer("approval_hours"),
         providers=settings.own_providers,
+        rules=_rules(settings),
         toolkits={
             "mcp_file": str(settings.mcp_file),
             "composio_url": settings.composio_url,
@@ -98,6 +101,22 @@ def build(
     )
     services.work_dir.mkdir(parents=True, exist_ok=True)
     return App(settings, db, services, clock)
+
+
+def _rules(settings: Settings) -> Rules:
+    """The limits on calls to toolkits.
+
+    Raises:
+        BadInput: AICP_QUOTAS or AICP_COOLDOWN_SECONDS is of another form.
+    """
+    try:
+        usual, own = quotas(settings.quotas)
+    except ValueError:
+        raise BadInput(
+            f"AICP_QUOTAS is '{settings.quotas}', which is not a list of quotas",
+            hint='set AICP_QUOTAS="60, gmail=100, crm=20/5", say',
+        ) from None
+    return Rules(usual, own, timedelta(seconds=settings.integer("cooldown_seconds")))
 
 
 def _model(settings: Settings) -> str:

@@ -79,6 +79,16 @@ class Settings:
         "",
         "Own toolkit providers: name=package.module:Class, separated by commas.",
     )
+    quotas: str = _setting(
+        "AICP_QUOTAS",
+        "60, table=600, calendar=600",
+        "Most calls a minute of one tenant to one toolkit, and own numbers for some; `crm=20/5` is 20 in 5 seconds.",
+    )
+    cooldown_seconds: str = _setting(
+        "AICP_COOLDOWN_SECONDS",
+        "60",
+        "How long a toolkit rests after three failed calls in a row.",
+    )
     policies: str = _setting(
         "AICP_POLICIES",
         "",

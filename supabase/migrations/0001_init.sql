@@ -87,6 +87,7 @@ create table public.missions (
     cursor_seq int not null default 0,
     step_count int not null default 0,
     undo_until timestamptz,  -- after it only governance and on-call take things back (TR-18)
+    stumbles int not null default 0,  -- tries of the next step that ended before there was a result to keep
     created_at timestamptz not null,
     updated_at timestamptz not null,
     completed_at timestamptz,
@@ -344,6 +345,10 @@ create table public.tool_calls (
 );
 create index tool_calls_mission on public.tool_calls (tenant_id, mission_id, seq);
 create index tool_calls_approval on public.tool_calls (tenant_id, approval_id);
+-- The toolkit whose quota a call uses up. Of mail only what leaves counts: drafts stay here.
+create index tool_calls_window on public.tool_calls (tenant_id, (case
+    when tool like 'mail.%' and tool not like 'mail.send@%' and purpose = 'step' then ''
+    else split_part(tool, '.', 1) end), started_at);
 
 -- A finished journal row never changes again, except that an unknown one may be settled.
 create function app.keep_journal() returns trigger
@@ -361,6 +366,82 @@ begin
 end $$;
 create trigger tool_calls_keep before update on public.tool_calls
     for each row execute function app.keep_journal();
+
+-- Whether a toolkit is well, by tenant: calls that failed in a row, the rest, the one probe (TR-14).
+create table public.breakers (
+    tenant_id uuid not null references public.tenants,
+    toolkit text not null,
+    failed int not null default 0,
+    resume_at timestamptz,  -- null while it is closed
+    probe text not null default '',
+    probe_until timestamptz,
+    primary key (tenant_id, toolkit),
+    check (resume_at is not null or probe = ''),
+    check ((probe = '') = (probe_until is null))
+);
+
+-- Switches that stop calls at once. One of the whole system is seen, and obeyed, by every tenant.
+create table public.kill_switches (
+    id text primary key,
+    number bigint generated always as identity,
+    tenant_id uuid not null references public.tenants,
+    scope text not null check (scope in ('mission', 'toolkit', 'tenant', 'system')),
+    mission_id text,
+    toolkit text not null default '',
+    reason text not null check (reason <> ''),
+    pulled_by uuid not null,
+    pulled_at timestamptz not null,
+    lifted_by uuid,
+    lifted_at timestamptz,
+    lift_reason text not null default '',
+    check ((scope = 'mission') = (mission_id is not null)),
+    check ((scope = 'toolkit') = (toolkit <> '')),
+    check ((lifted_at is null) = (lifted_by is null)),
+    check (lifted_at is null or lift_reason <> ''),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id),
+    foreign key (tenant_id, pulled_by) references public.people (tenant_id, id),
+    foreign key (tenant_id, lifted_by) references public.people (tenant_id, id)
+);
+create index kill_switches_mission on public.kill_switches (tenant_id, mission_id);
+create index kill_switches_pulled_by on public.kill_switches (tenant_id, pulled_by);
+create index kill_switches_lifted_by on public.kill_switches (tenant_id, lifted_by);
+create unique index kill_switches_one_pulled on public.kill_switches
+    (tenant_id, scope, coalesce(mission_id, ''), toolkit) where lifted_at is null;
+
+-- The pulled switch that stops a call, the widest first; null when none does.
+create function app.stop(mission text, kit text) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select jsonb_build_object('id', k.id, 'scope', k.scope, 'toolkit', k.toolkit, 'reason', k.reason)
+    from public.kill_switches k
+    where k.lifted_at is null
+      and (k.scope = 'system' or (k.tenant_id = app.tenant_id()
+           and (k.scope = 'tenant' or k.mission_id = mission or k.toolkit = kit)))
+    order by array_position(array['system', 'tenant', 'toolkit', 'mission'], k.scope), k.number
+    limit 1
+$$;
+
+-- All that decides a call's turn, in one round trip. Calls of a tenant to a toolkit queue here until
+-- their commit, so that a quota and a probe are not given out twice.
+create function app.traffic(mission text, kit text, since timestamptz, room int, share int,
+    out stop jsonb, out failed int, out resume_at timestamptz, out probe text,
+    out probe_until timestamptz, out tenant_mark timestamptz, out mission_mark timestamptz)
+language plpgsql set search_path = ''
+as $$
+begin
+    perform pg_catalog.pg_advisory_xact_lock(
+        pg_catalog.hashtextextended('traffic:' || app.tenant_id()::text || ':' || kit, 0));
+    stop := app.stop(mission, kit);
+    select b.failed, b.resume_at, b.probe, b.probe_until into failed, resume_at, probe, probe_until
+        from public.breakers b where b.tenant_id = app.tenant_id() and b.toolkit = kit;
+    select (array_agg(t.started_at order by t.started_at desc))[room],
+           (array_agg(t.started_at order by t.started_at desc) filter (where t.mission_id = mission))[share]
+        into tenant_mark, mission_mark
+        from public.tool_calls t
+        where t.tenant_id = app.tenant_id() and t.started_at > since and kit = (case
+            when t.tool like 'mail.%' and t.tool not like 'mail.send@%' and t.purpose = 'step' then ''
+            else split_part(t.tool, '.', 1) end);
+end $$;
 
 -- Effects that are prepared but have not left yet (T3); a timer job releases each when due.
 create table public.holds (
@@ -571,7 +652,7 @@ begin
         'safeguard_acks', 'connections', 'inspections', 'plays', 'plans', 'approvals',
         'approval_decisions', 'tool_calls', 'holds', 'undo_runs', 'undo_steps', 'findings',
         'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
-        'consents', 'connect_links', 'secrets', 'approval_delegations']
+        'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches']
     loop
         tenant_column := case name when 'tenants' then 'id' else 'tenant_id' end;
         execute format('alter table public.%I enable row level security', name);
@@ -587,7 +668,7 @@ begin
 
     foreach name in array array['missions', 'mission_stages', 'connections', 'inspections', 'plays',
         'approvals', 'tool_calls', 'holds', 'undo_runs', 'feedback', 'followups',
-        'consents', 'connect_links', 'secrets', 'approval_delegations']
+        'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches']
     loop
         execute format('create policy %I on public.%I for update to authenticated using (tenant_id = (select app.tenant_id())) with check (tenant_id = (select app.tenant_id()))',
             name || '_change', name);
@@ -597,11 +678,14 @@ begin
     foreach name in array array['missions', 'mission_stages', 'safeguard_acks', 'connections',
         'inspections', 'plays', 'plans', 'approvals', 'approval_decisions', 'tool_calls', 'holds',
         'undo_runs', 'undo_steps', 'findings', 'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
-        'consents', 'connect_links', 'secrets', 'approval_delegations']
+        'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches']
     loop
         execute format('grant insert on public.%I to authenticated', name);
     end loop;
 end $$;
+-- A switch of the whole system shows in every tenant; only the one that pulled it changes it.
+create policy kill_switches_everywhere on public.kill_switches for select to authenticated
+    using (scope = 'system' and lifted_at is null);
 -- Planning again replaces what was read and proposed; nothing else is ever deleted.
 create policy plays_drop on public.plays for delete to authenticated using (tenant_id = (select app.tenant_id()));
 create policy inspections_drop on public.inspections for delete to authenticated using (tenant_id = (select app.tenant_id()));
@@ -610,10 +694,12 @@ grant select on public.tenants, public.people, public.missions, public.mission_s
     public.safeguard_acks, public.connections, public.inspections, public.plays, public.plans,
     public.approvals, public.approval_decisions, public.tool_calls, public.holds, public.undo_runs,
     public.undo_steps, public.findings, public.artifacts, public.bundles, public.feedback, public.followups,
-    public.consents, public.connect_links, public.secrets, public.approval_delegations, public.telemetry_events, public.play_precedents to authenticated;
+    public.consents, public.connect_links, public.secrets, public.approval_delegations, public.breakers,
+    public.kill_switches, public.telemetry_events, public.play_precedents to authenticated;
 grant select on public.play_precedents to service_role;
 
 -- service_role signs people in and runs the queue; it bypasses row security by its role attribute.
 revoke execute on all functions in schema app from public;
-grant execute on function app.claims(), app.tenant_id(), app.live_workers(int),
+grant execute on function app.claims(), app.tenant_id(), app.live_workers(int), app.stop(text, text),
+    app.traffic(text, text, timestamptz, int, int),
     app.enqueue(text, text, text, text, jsonb, timestamptz, int) to authenticated, service_role;

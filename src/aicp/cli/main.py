@@ -27,6 +27,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("aicp.cli.doctor:doctor", "What is missing, and how to fix it."),
     "mission": ("aicp.cli.mission:mission", "Missions, from plain words to evidence."),
     "issues": ("aicp.cli.issues:issues", "The issue graph, as bd has it."),
+    "kill": ("aicp.cli.limits:kill", "Stop calls at once."),
+    "limits": (
+        "aicp.cli.limits:limits",
+        "Toolkits that rest, and how much of each quota is used.",
+    ),
     "evidence": ("aicp.cli.evidence:evidence", "Verify evidence bundles."),
     "people": ("aicp.cli.people:people", "Who may do what."),
     "secret": ("aicp.cli.secret:secret", "What connections sign in with."),

@@ -68,6 +68,12 @@ SAYS = {
     "feedback_submitted": "feedback: {rating} of 5",
     "coordinator_error": "{stage} cannot go on: {error_code}",
     "session_heartbeat": "",
+    "toolkit_breaker_opened": "{toolkit} rests until {resume_at}: {failed_calls} calls failed in a row",
+    "toolkit_breaker_half_open": "one call tries whether {toolkit} is well again",
+    "toolkit_breaker_closed": "{toolkit} is well again",
+    "kill_switch_pulled": "kill switch pulled: {scope} {toolkit}",
+    "kill_switch_lifted": "kill switch lifted: {scope} {toolkit}",
+    "mission_throttled": "waits until {resume_at}: {rule} of {toolkit}",
 }
 # After these the mission may want a person, or be over.
 TURNING = {

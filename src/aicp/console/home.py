@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,7 @@ from aicp.kernel.db import Connection
 from aicp.missions import define, store, view
 from aicp.missions.sources import Sources
 from aicp.schema.apply import schema_sha256
+from aicp.trust import stops, traffic
 from aicp.web import AppDep, error_body
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -30,6 +32,7 @@ EXAMPLES = (
     ("Merge duplicates", "Merge duplicate accounts with the same e-mail; keep the newest activity date."),
 )  # fmt: skip
 LIVE = (
+    ("stops", "home/_stops.html"),
     ("queue", "home/_queue.html"),
     ("flight", "home/_flight.html"),
     ("outcomes", "home/_outcomes.html"),
@@ -92,6 +95,8 @@ def _facts(app: App, viewer: Viewer) -> dict[str, Any]:
         missions = store.recent(conn, limit=LOOKED_AT)
         queue = waiting_for(conn, viewer.actor, missions, app.clock())
         newest = _newest(conn)
+        pulled = stops.pulled(conn)
+        kits = traffic.overview(conn, viewer.actor, app.services.rules, app.clock())["toolkits"]
     over = ("completed", "archived")
     return {
         "queue": queue,
@@ -99,6 +104,8 @@ def _facts(app: App, viewer: Viewer) -> dict[str, Any]:
         "outcomes": [view.summary(m) for m in missions if m.status in over][:8],
         "health": health(app),
         "newest": newest,
+        "stops": [asdict(switch) | {"target": switch.target} for switch in pulled],
+        "resting": [kit for kit in kits if kit["state"] != "closed"],
     }
 
 

@@ -20,6 +20,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from aicp.errors import BadInput, DatabaseDown
 
 Connection = psycopg.Connection[tuple[object, ...]]
+_Cursor = psycopg.Cursor[tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,21 @@ class Database:
             yield conn
             conn.commit()
 
+    def look(self, actor: Actor, question: sql.SQL | sql.Composed) -> tuple[object, ...] | None:
+        """The one row that a question gives to this person, in one round trip.
+
+        Args:
+            question: a statement that only reads, its values quoted in it.
+
+        Raises:
+            DatabaseDown: the database does not answer.
+        """
+        asked = sql.SQL("{}; {}; commit").format(_opening("authenticated", actor.claims), question)
+        with self._connection(asked) as (_, answers):
+            for _ in range(2):  # past the beginning and who is asking
+                answers.nextset()
+            return answers.fetchone()
+
     @contextmanager
     def service(self) -> Iterator[Connection]:
         """One transaction across tenants, for signing in, tenants themselves and the queue."""
@@ -101,11 +117,16 @@ class Database:
 
     @contextmanager
     def _open(self, role: str, claims: str) -> Iterator[Connection]:
+        with self._connection(_opening(role, claims)) as (conn, _), conn:
+            yield conn  # commits when the block ends well, else rolls back
+
+    @contextmanager
+    def _connection(self, opening: sql.SQL | sql.Composed) -> Iterator[tuple[Connection, _Cursor]]:
+        """A connection of the pool and what its first statements answered."""
         try:
-            conn = self._begin(_opening(role, claims))
+            conn, answers = self._begin(opening)
             try:
-                with conn:  # commits when the block ends well, else rolls back
-                    yield conn
+                yield conn, answers
             finally:
                 self.pool.putconn(conn)
         except PoolTimeout:
@@ -124,7 +145,7 @@ class Database:
                 hint="run `aicp doctor`; the system resumes by itself once the database is back",
             ) from error
 
-    def _begin(self, opening: sql.SQL) -> Connection:
+    def _begin(self, opening: sql.SQL | sql.Composed) -> tuple[Connection, _Cursor]:
         """A connection with its transaction begun; those that broke while they idled are dropped.
 
         At most as many can have broken as the pool holds; the one after them is fresh.
@@ -132,14 +153,14 @@ class Database:
         for _ in range(self.pool.max_size + 1):
             conn = self.pool.getconn()
             try:
-                conn.execute(opening)
+                answers = conn.execute(opening)
             except BaseException as error:
                 broke = isinstance(error, psycopg.OperationalError) and conn.broken
                 self.pool.putconn(conn)
                 if not broke:
                     raise
             else:
-                return conn
+                return conn, answers
         raise psycopg.OperationalError("every connection broke as soon as it was made")
 
     @contextmanager

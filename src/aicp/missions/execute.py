@@ -17,7 +17,7 @@ from aicp.missions.services import Services
 from aicp.missions.store import ApprovalRow, Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.providers.base import Provider, ProviderError
-from aicp.trust import journal
+from aicp.trust import journal, traffic
 from aicp.trust.calls import (
     CallDenied,
     OutcomeUnknown,
@@ -28,9 +28,8 @@ from aicp.trust.calls import (
     reconcile,
 )
 from aicp.trust.gate import Asked, resolve
+from aicp.trust.limits import ATTEMPTS, backoff, clock
 from aicp.trust.plan import Plan, Risk, Step
-
-ATTEMPTS = 5  # of a step that failed without an effect (TR-13)
 
 
 def run(services: Services, mission: Mission) -> None:
@@ -45,7 +44,7 @@ def run(services: Services, mission: Mission) -> None:
     except DatabaseDown:
         raise
     except RateReached as wait:
-        _again(services, begun, wait.retry_at)
+        _throttled(services, begun, wait)
     except UpstreamDown as error:
         _retry_or_pause(services, begun, error)
     except (SafeguardViolation, OutcomeUnknown, GateBlocked) as error:
@@ -61,7 +60,7 @@ def runner(
     return Run(
         db=services.db, actor=actor, mission_id=mission.id, correlation_id=mission.correlation_id,
         plan=plan, approval_id=approval.id, providers=open_providers(services, mission, actor),
-        clock=services.clock, worker=services.worker,
+        clock=services.clock, worker=services.worker, rules=services.rules, priority=mission.priority,
     )  # fmt: skip
 
 
@@ -75,6 +74,8 @@ def begin(services: Services, mission: Mission, actor: Actor) -> Run | None:
         plan = store.plan(conn, mission.id, mission.plan_digest)
         if mission.run_state not in ("idle", "running"):
             return None
+        if mission.run_state == "running" and mission.blocking_reason:  # it waited, and goes on
+            store.change(conn, mission.id, services.clock(), blocking_reason="")
     run_ = runner(services, mission, actor, approval, plan)
     if mission.run_state == "running":
         return run_
@@ -215,22 +216,51 @@ def _remaining(run_: Run) -> list[Any]:
     return list(run_.plan.play.steps[cursor:])
 
 
-def _again(services: Services, run_: Run, at: datetime) -> None:
+def _come_back(conn: Connection, services: Services, run_: Run, at: datetime, why: str) -> None:
+    """Another job at that time; until then the mission says why it waits."""
+    mission = store.get(conn, run_.mission_id, lock=True)
+    if mission.run_state == "running":
+        store.change(conn, mission.id, services.clock(), blocking_reason=why)
+        flow.enqueue_stage(conn, mission, "Execute", at=at)
+
+
+def _throttled(services: Services, run_: Run, wait: RateReached) -> None:
+    """A rate, a quota or a resting toolkit: the run goes on by itself when its time has come."""
     with services.db.transaction(run_.actor) as conn:
-        flow.enqueue_stage(conn, store.get(conn, run_.mission_id), "Execute", at=at)
+        _come_back(conn, services, run_, wait.retry_at, wait.message)
+        record(
+            conn, run_.actor, "mission_throttled",
+            {"rule": wait.rule, "toolkit": wait.toolkit, "resume_at": wait.retry_at.isoformat()},
+            at=services.clock(), mission_id=run_.mission_id, correlation_id=run_.correlation_id,
+            stage="Execute", status="warning",
+        )  # fmt: skip
 
 
 def _retry_or_pause(services: Services, run_: Run, error: UpstreamDown) -> None:
-    """1, 2, 4, 8 seconds, at most five attempts, only when nothing can have happened (TR-13)."""
-    if error.facts.get("auth_expired"):
+    """1, 2, 4, 8 seconds or what the other side asks, at most five attempts, only of what may be retried.
+
+    Attempts that left a row in the journal are counted there, the others on the mission (TR-13).
+    """
+    facts = error.facts
+    if facts.get("auth_expired"):
         _grant_ended(services, run_, error)
         return
     with services.db.transaction(run_.actor) as conn:
-        cursor = store.get(conn, run_.mission_id).cursor_seq
-        failed = journal.failures(conn, run_.mission_id, cursor + 1)
-    if error.facts.get("retryable") and failed < ATTEMPTS:
-        _again(services, run_, services.clock() + timedelta(seconds=2 ** (failed - 1)))
-        return
+        mission = store.get(conn, run_.mission_id, lock=True)
+        stumbles = mission.stumbles + (not facts.get("journalled"))
+        store.change(conn, mission.id, services.clock(), stumbles=stumbles)
+        failed = stumbles + journal.failures(conn, mission.id, mission.cursor_seq + 1)
+        wait = backoff(
+            failed, retryable=bool(facts.get("retryable")),
+            retry_after=float(facts.get("retry_after") or 0),
+        )  # fmt: skip
+        if wait is not None:
+            at = services.clock() + wait
+            why = f"{error.message}; attempt {failed + 1} of {ATTEMPTS} at {clock(at)}"
+            _come_back(conn, services, run_, at, why)
+            return
+        if facts.get("retryable") and not facts.get("journalled"):
+            traffic.ended(conn, run_, str(facts["toolkit"]), f"{mission.id}.reading", "failed")
     _pause(services, run_, error)
 
 
@@ -254,8 +284,9 @@ def _pause(services: Services, run_: Run, error: AicpError) -> None:
         if mission.run_state != "running":
             return
         store.change(
-            conn, mission.id, at, run_state="paused", status="blocked", blocking_reason=reason
-        )
+            conn, mission.id, at, run_state="paused", status="blocked", blocking_reason=reason,
+            stumbles=0,
+        )  # fmt: skip
         store.mark_stage(conn, mission.id, "Execute", "blocked", at=at, reason=reason)
         record(
             conn, run_.actor, "execution_paused", {"reason": error.reason_code}, at=at,

@@ -46,15 +46,10 @@ def tasks(services: Services) -> dict[str, Callable[..., None]]:
         _alone(services, tenant_id, mission_id, lambda mission: _stage(services, mission, stage))
 
     def undo_run(tenant_id: str, mission_id: str, undo_id: str) -> None:
-        _alone(
-            services,
-            tenant_id,
-            mission_id,
-            lambda mission: take_back.run(services, mission, undo_id),
-        )
+        _alone(services, tenant_id, mission_id, lambda mission: _undo(services, mission, undo_id))
 
     def release_hold(tenant_id: str, mission_id: str, seq: int) -> None:
-        _alone(services, tenant_id, mission_id, lambda mission: release.run(services, mission, seq))
+        _alone(services, tenant_id, mission_id, lambda mission: _release(services, mission, seq))
 
     def approval(tenant_id: str, mission_id: str, approval_id: str, phase: str) -> None:
         _alone(
@@ -110,14 +105,40 @@ def _stage(services: Services, mission: Mission, stage: Stage) -> None:
     except AicpError as error:
         _block(services, mission, error)
     except Exception as error:  # noqa: BLE001  a stage that fails must say so on its mission
-        log.exception(
-            "stage job failed", mission_id=mission.id, correlation_id=mission.correlation_id
-        )
-        wrapped = AicpError(
-            f"{stage} failed on an internal error ({type(error).__name__}); its log line has the id {mission.correlation_id}",
-            hint="try again with `aicp mission resume`; report it with that id if it stays",
-        )
-        _block(services, mission, wrapped)
+        _block(services, mission, _internal(mission, stage, "resume", error))
+
+
+def _undo(services: Services, mission: Mission, undo_id: str) -> None:
+    """Run an undo; one that breaks is closed as stopped, and says how far it came."""
+    try:
+        take_back.run(services, mission, undo_id)
+    except DatabaseDown:
+        raise
+    except Exception as error:  # noqa: BLE001  an undo that fails must say so on its mission
+        why = _internal(mission, "The undo", "undo", error)
+        take_back.give_up(services, mission, undo_id, f"{why.message} ({why.hint})")
+
+
+def _release(services: Services, mission: Mission, seq: int) -> None:
+    """Release one hold; one that breaks keeps the mail here and pauses the mission."""
+    try:
+        release.run(services, mission, seq)
+    except DatabaseDown:
+        raise
+    except Exception as error:  # noqa: BLE001  a release that fails must say so on its mission
+        why = _internal(mission, f"The release of step {seq}", "resume", error)
+        release.give_up(services, mission, seq, f"{why.message} ({why.hint})")
+
+
+def _internal(mission: Mission, what: str, verb: str, error: Exception) -> AicpError:
+    """What a person is told; an error of ours has its own words, any other only its name and an id."""
+    log.exception(f"{what} failed", mission_id=mission.id, correlation_id=mission.correlation_id)
+    if isinstance(error, AicpError):
+        return error
+    return AicpError(
+        f"{what} failed on an internal error ({type(error).__name__}); its log line has the id {mission.correlation_id}",
+        hint=f"try again with `aicp mission {verb}`; report it with that id if it stays",
+    )
 
 
 def _block(services: Services, mission: Mission, error: AicpError) -> None:

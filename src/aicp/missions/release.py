@@ -16,12 +16,13 @@ from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.model import Call, Found, Outcome
 from aicp.toolkits.providers.base import Provider, ProviderError
-from aicp.trust import journal
+from aicp.trust import journal, stops, traffic
 from aicp.trust.calls import Run, context_of
+from aicp.trust.limits import backoff
+from aicp.trust.objection import Objection
 from aicp.trust.plan import Plan, Safeguard, Step
 from aicp.trust.safeguards import Breach, breaches, next_inside
 
-ATTEMPTS = 5
 SETTLING = timedelta(
     minutes=2
 )  # after which a mail server has filed what it accepted, or never will
@@ -34,10 +35,14 @@ def run(services: Services, mission: Mission, seq: int) -> None:
     except DatabaseDown:
         raise
     except (ProviderError, UpstreamDown) as error:
-        with services.db.transaction(mission.agent("executor")) as conn:
-            if store.get(conn, mission.id, lock=True).run_state == "held":
-                why = f"{error.message} {error.hint}".strip()
-                _pause(conn, mission, f"the mail of step {seq} stays here: {why}", services.clock())
+        give_up(services, mission, seq, f"{error.message} {error.hint}".strip())
+
+
+def give_up(services: Services, mission: Mission, seq: int, why: str) -> None:
+    """Pause the mission over a hold that cannot leave; whatever it holds stays here."""
+    with services.db.transaction(mission.agent("executor")) as conn:
+        if store.get(conn, mission.id, lock=True).run_state == "held":
+            _pause(conn, mission, f"the mail of step {seq} stays here: {why}", services.clock())
 
 
 def _run(services: Services, mission: Mission, seq: int) -> None:
@@ -97,10 +102,15 @@ def _leave(
         if broken:
             _hold_back(conn, run_, mission, entry, broken[0], now)
             return
+        call = Call(entry.call.tool, entry.args, key)
+        objected = traffic.turn(conn, run_, step, call)
+        if objected is not None:
+            _not_now(conn, run_, mission, entry, objected, now)
+            return
         journal.intend(
-            conn, run_.actor, mission.id, seq=entry.seq, purpose="release", tool=entry.tool,
-            call=Call(entry.call.tool, entry.args, key), account=entry.account, mutates=True,
-            approval_id=run_.approval_id, before=entry.image, worker=run_.worker, at=now,
+            conn, run_.actor, mission.id, seq=entry.seq, purpose="release", tool=entry.tool, call=call,
+            account=entry.account, mutates=True,
+            approval_id=run_.approval_id, before=entry.image, worker=run_.worker, at=services.clock(),
             verdicts={"gate": "ok", "safeguards": [guard.id for guard in fresh]},
         )  # fmt: skip
     _perform(services, run_, provider, entry, key, failed)
@@ -109,12 +119,52 @@ def _leave(
 def _perform(
     services: Services, run_: Run, provider: Provider, entry: journal.Entry, key: str, failed: int
 ) -> None:
+    if _killed_meanwhile(services, run_, entry, key):
+        return
     try:
         outcome = provider.release(entry.call, entry.result)
     except ProviderError as error:
         _failed(services, run_, entry, key, error, failed)
         return
     _released(services, run_, entry, key, outcome, reconciled=False)
+
+
+def _killed_meanwhile(services: Services, run_: Run, entry: journal.Entry, key: str) -> bool:
+    """Whether a kill switch was pulled after the intent: then nothing leaves, and the mail stays held."""
+    step = run_.plan.play.steps[entry.seq - 1]
+    stop = stops.standing(run_.db, run_.actor, run_.mission_id, step.toolkit)
+    if stop is None:
+        return False
+    objected, at = traffic.killed(stop, run_.mission_id), services.clock()
+    with run_.db.transaction(run_.actor) as conn:
+        journal.finish(
+            conn, run_.mission_id, key, state="failed", outcome=None, at=at,
+            error=f"nothing left: {objected.why}",
+        )  # fmt: skip
+        traffic.ended(conn, run_, step.toolkit, key, "void")
+        mission = store.get(conn, run_.mission_id, lock=True)
+        _not_now(conn, run_, mission, entry, objected, at)
+    return True
+
+
+def _not_now(
+    conn: Connection, run_: Run, mission: Mission, entry: journal.Entry, objected: Objection,
+    at: datetime,
+) -> None:  # fmt: skip
+    """A used-up quota or a resting toolkit delays the mail; a kill switch keeps it here."""
+    if objected.retry_at is not None:
+        enqueue_release(conn, mission, entry.seq, objected.retry_at)
+        return
+    journal.find(
+        conn, run_.actor, mission.id, rule=objected.rule, message=objected.why,
+        facts=objected.facts | {"step": entry.seq}, at=at,
+    )  # fmt: skip
+    _pause(
+        conn,
+        mission,
+        f"the mail of step {entry.seq} stays here: {objected.why} ({objected.hint})",
+        at,
+    )
 
 
 def _stayed(
@@ -154,6 +204,7 @@ def _released(
             conn, run_.mission_id, key, state="done", outcome=outcome, reconciled=reconciled, at=at
         )
         journal.settle_hold(conn, run_.mission_id, entry.seq, "released", at=at)
+        traffic.ended(conn, run_, toolkit_of(entry), key, "done")
         record(
             conn, run_.actor, "hold_released", {"action_id": entry.seq}, at=at, mission_id=run_.mission_id,
             correlation_id=run_.correlation_id, stage="Execute", status="success",
@@ -172,15 +223,17 @@ def _failed(
         journal.finish(
             conn, run_.mission_id, key, state="failed", outcome=None, error=error.message, at=at
         )
+        wait = backoff(failed + 1, retryable=error.retryable, retry_after=error.retry_after)
+        traffic.ended(conn, run_, toolkit_of(entry), key, "failed" if wait is None else "attempt")
         mission = store.get(conn, run_.mission_id, lock=True)
         record(
             conn, run_.actor, "composio_tool_call_error",
-            {"error_code": "PROVIDER_ERROR", "recovery_action": "retry" if error.retryable else "pause",
-             "toolkit": "mail"}, at=at, mission_id=mission.id, correlation_id=run_.correlation_id,
+            {"error_code": "PROVIDER_ERROR", "recovery_action": "pause" if wait is None else "retry",
+             "toolkit": toolkit_of(entry)}, at=at, mission_id=mission.id, correlation_id=run_.correlation_id,
             stage="Execute", status="error",
         )  # fmt: skip
-        if error.retryable and failed + 1 < ATTEMPTS:
-            enqueue_release(conn, mission, entry.seq, at + timedelta(seconds=2**failed))
+        if wait is not None:
+            enqueue_release(conn, mission, entry.seq, at + wait)
         else:
             _pause(conn, mission, f"{error.message} {error.hint}".strip(), at)
 
@@ -190,6 +243,7 @@ def _unknown(services: Services, run_: Run, entry: journal.Entry, key: str, why:
     with run_.db.transaction(run_.actor) as conn:
         journal.finish(conn, run_.mission_id, key, state="unknown", outcome=None, error=why, at=at)
         journal.settle_hold(conn, run_.mission_id, entry.seq, "unknown", at=at)
+        traffic.ended(conn, run_, toolkit_of(entry), key, "failed")
         journal.find(
             conn, run_.actor, run_.mission_id, rule="outcome-unknown", message=why,
             facts={"step": entry.seq}, at=at,
@@ -232,6 +286,11 @@ def _pause(conn: Connection, mission: Mission, reason: str, at: datetime) -> Non
         conn, mission.agent("executor"), "execution_paused", {"reason": "release"}, at=at,
         mission_id=mission.id, correlation_id=mission.correlation_id, stage="Execute", status="warning",
     )  # fmt: skip
+
+
+def toolkit_of(entry: journal.Entry) -> str:
+    """The toolkit that a journalled call went to."""
+    return entry.call.tool.split(".", 1)[0]
 
 
 def provider_reads(run_: Run) -> dict[str, Provider]:

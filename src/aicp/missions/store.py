@@ -48,6 +48,7 @@ class Mission:
     plan_digest: str | None
     cursor_seq: int
     step_count: int
+    stumbles: int
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
@@ -70,7 +71,7 @@ _MISSION = (
     "m.id, m.tenant_id, m.title, m.intent, m.owner_id, p.display_name as owner_name,"
     " p.roles as owner_roles, m.status, m.current_stage, m.readiness, m.run_state, m.blocking_reason,"
     " m.priority, m.correlation_id, m.brain, m.brief, m.brief_version, m.brief_locked_at,"
-    " m.coverage_percent::float8 as coverage_percent, m.plan_digest, m.cursor_seq, m.step_count,"
+    " m.coverage_percent::float8 as coverage_percent, m.plan_digest, m.cursor_seq, m.step_count, m.stumbles,"
     " m.created_at, m.updated_at, m.completed_at, m.undo_until"
 )
 
@@ -164,7 +165,7 @@ def change(conn: Connection, mission_id: str, at: datetime, **columns: Any) -> N
 
 _CHANGEABLE = frozenset({
     "status", "current_stage", "readiness", "run_state", "blocking_reason", "coverage_percent",
-    "plan_digest", "step_count", "brief_locked_at", "completed_at", "undo_until",
+    "plan_digest", "step_count", "stumbles", "brief_locked_at", "completed_at", "undo_until",
 })  # fmt: skip
 
 

@@ -59,6 +59,14 @@ def run(services: Services, mission: Mission, undo_id: str) -> None:
     _close(services, actor, mission, asked, stopped)
 
 
+def give_up(services: Services, mission: Mission, undo_id: str, why: str) -> None:
+    """Close an undo that broke: what was taken back stays so, and another undo takes up the rest."""
+    actor = mission.agent("executor")
+    asked = _running(services, actor, undo_id)
+    if asked is not None:
+        _close(services, actor, mission, asked, why)
+
+
 def _running(services: Services, actor: Actor, undo_id: str) -> Asked | None:
     """The request, as long as it is open."""
     with services.db.transaction(actor) as conn:

@@ -7,8 +7,8 @@ result, and the next run reads back what happened instead of trying again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,9 +18,10 @@ from aicp.kernel.db import Actor, Connection, Database
 from aicp.telemetry.record import record
 from aicp.toolkits.model import BeforeImage, Call, Found, Outcome, ToolSpec
 from aicp.toolkits.providers.base import Provider, ProviderError
-from aicp.trust import journal
+from aicp.trust import journal, stops, traffic
 from aicp.trust.checks import Objection, objection
 from aicp.trust.gate import Asked, Facts, Verdict, judge
+from aicp.trust.limits import ATTEMPTS, Rules
 from aicp.trust.plan import Plan, Step
 from aicp.trust.safeguards import Context, bare, breaches, rate_of
 
@@ -32,19 +33,29 @@ class CallDenied(GateBlocked):
 
 
 class RateReached(AicpError):
-    """A rate safeguard says: not yet. Nothing was called; the run goes on at `retry_at`."""
+    """A rate, a quota or a resting toolkit says: not yet. The run goes on by itself at `retry_at`."""
 
     code, status, exit_code = "rate_reached", 429, 5
 
-    def __init__(self, message: str, retry_at: datetime) -> None:
+    def __init__(
+        self, message: str, retry_at: datetime, *, rule: str = "rate", toolkit: str = ""
+    ) -> None:
         super().__init__(message)
-        self.retry_at = retry_at
+        self.retry_at, self.rule, self.toolkit = retry_at, rule, toolkit
 
 
 class OutcomeUnknown(AicpError):
     """The effect may have happened and reading back does not tell: a person has to look."""
 
     code, status, exit_code = "outcome_unknown", 409, 6
+
+
+@dataclass
+class Memory:
+    """What a run knows of itself between two calls; enough to look twice, never to let a call through."""
+
+    facts: Facts | None = None  # as the last call left them
+    granted: Mapping[str, Sequence[str]] = field(default_factory=dict)  # scopes by account
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,10 @@ class Run:
     providers: Mapping[str, Provider]  # by account
     clock: Clock
     worker: str
+    rules: Rules = field(default_factory=Rules)
+    priority: int = 2  # of the mission
     specs: dict[tuple[str, str], ToolSpec] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
 
     def spec(self, account: str, tool: str) -> ToolSpec | None:
         """The declaration the connected provider makes today, by account and tool name."""
@@ -79,7 +93,7 @@ def governed_call(run: Run, asked: Asked) -> Outcome:
     Raises:
         CallDenied: the gate said no; a finding is recorded and the run goes on unharmed.
         SafeguardViolation: a safeguard said no; a finding is recorded.
-        RateReached: a rate safeguard said not yet.
+        RateReached: a rate, a quota or a resting toolkit says: not yet.
         UpstreamDown: the provider failed and certainly nothing happened.
         OutcomeUnknown: the provider failed and something may have happened.
     """
@@ -99,9 +113,7 @@ class Admitted:
 
 def admit(run: Run, asked: Asked) -> Admitted:
     """Gate, safeguards and intent. Nothing outside has happened when this returns or raises."""
-    with run.db.transaction(run.actor) as conn:
-        facts = facts_of(conn, run)
-    _deny_unless(run, asked, judge(asked, run.plan, run.spec(asked.account, _name(asked)), facts))
+    facts = _first_look(run, asked)
     step = run.plan.play.steps[facts.cursor]
     provider = run.providers[asked.account]
     call = Call(step.tool_name, dict(asked.args), f"{run.mission_id}.{step.seq}.{facts.failures}")
@@ -110,17 +122,97 @@ def admit(run: Run, asked: Asked) -> Admitted:
     return Admitted(step, call, before, provider)
 
 
+def _first_look(run: Run, asked: Asked) -> Facts:
+    """The gate before anything is read at the provider; a call it refuses is refused by fresh facts.
+
+    What the last call left is good enough to let one in: the look under the row lock decides.
+    """
+    spec = run.spec(asked.account, _name(asked))
+    known = run.memory.facts
+    if known is not None and judge(asked, run.plan, spec, known).allowed:
+        return known
+    with run.db.transaction(run.actor) as conn:
+        facts = facts_of(conn, run)
+    _deny_unless(run, asked, judge(asked, run.plan, spec, facts))
+    return facts
+
+
 def perform(run: Run, admitted: Admitted) -> Outcome:
-    """The effect, the read-back and the result of an admitted call."""
+    """The effect, the read-back and the result of an admitted call.
+
+    Raises:
+        SafeguardViolation: a kill switch was pulled meanwhile; nothing was called.
+    """
     step, call, provider = admitted.step, admitted.call, admitted.provider
-    started = run.clock()
+    before, run.memory.facts = run.memory.facts, None
+    _last_look(run, step, call)
+    started, made = run.clock(), False
     try:
         outcome = provider.execute(call, admitted.before)
+        made = True
         post = provider.verify(call, admitted.before, outcome)
     except ProviderError as error:
-        raise _failed(run, step, call, error) from error
+        if not (made or error.unknown):
+            raise _failed(run, step, call, error) from error
+        outcome = _read_back(run, admitted, error)
+        _settle(run, step, call, outcome, post=(), reconciled=True, started=started)
+        return outcome
     _settle(run, step, call, outcome, post=post, reconciled=False, started=started)
+    if before is not None and not _needs_outputs(run, step.seq):
+        run.memory.facts = replace(
+            before, cursor=step.seq, failures=0, granted_scopes=_granted(run, step.seq)
+        )
     return outcome
+
+
+def _last_look(run: Run, step: Step, call: Call) -> None:
+    """A kill switch that was pulled after the intent was written stops the call all the same."""
+    stop = stops.standing(run.db, run.actor, run.mission_id, step.toolkit)
+    if stop is None:
+        return
+    objected = traffic.killed(stop, run.mission_id)
+    with run.db.transaction(run.actor) as conn:
+        journal.finish(
+            conn, run.mission_id, call.key, state="failed", outcome=None, at=run.clock(),
+            error=f"nothing was called: {objected.why}",
+        )  # fmt: skip
+        traffic.ended(conn, run, step.toolkit, call.key, "void")
+    raise _objected(run, step, objected)
+
+
+def _read_back(run: Run, admitted: Admitted, error: ProviderError) -> Outcome:
+    """The outcome of a call that broke off, when it is there after all.
+
+    What is not there yet may still arrive, so the intent stays open: the next attempt reads back once
+    more, and only then calls again, under the same key.
+
+    Raises:
+        UpstreamDown: it is not there, or cannot be read now.
+        OutcomeUnknown: reading back does not tell.
+    """
+    step, call = admitted.step, admitted.call
+    try:
+        found = admitted.provider.reconcile(call, admitted.before)
+    except ProviderError as second:
+        raise _stumbled(second, run, step) from second
+    if found.found is Found.UNCLEAR:
+        raise _unclear(run, step, call, found.why or error.message) from error
+    if found.found is Found.DONE and found.outcome is not None:
+        return found.outcome
+    raise UpstreamDown(
+        error.message, hint=error.hint,
+        facts={"retryable": True, "retry_after": error.retry_after, "toolkit": step.toolkit},
+    ) from error  # fmt: skip
+
+
+def _stumbled(error: ProviderError, run: Run, step: Step) -> UpstreamDown:
+    """A reading that failed: it leaves nothing in the journal."""
+    with run.db.transaction(run.actor) as conn:
+        _error_event(conn, run, step, "retry" if error.retryable else "pause")
+    return UpstreamDown(
+        error.message, hint=error.hint, code="reading",
+        facts={"retryable": error.retryable, "retry_after": error.retry_after, "auth_expired": error.auth_expired, "toolkit": step.toolkit},
+    )  # fmt: skip
 
 
 def reconcile(run: Run, entry: journal.Entry) -> bool:
@@ -130,13 +222,15 @@ def reconcile(run: Run, entry: journal.Entry) -> bool:
 
     Raises:
         OutcomeUnknown: reading back does not tell.
+        RateReached: it is not there, and its toolkit rests or its quota is used up.
+        UpstreamDown: reading back failed.
     """
     step = run.plan.play.steps[entry.seq - 1]
     provider = run.providers[entry.account]
     try:
         found = provider.reconcile(entry.call, entry.image)
     except ProviderError as error:
-        raise UpstreamDown(error.message, hint=error.hint) from error
+        raise _stumbled(error, run, step) from error
     with run.db.transaction(run.actor) as conn:
         record(
             conn, run.actor, "error_recovery_triggered",
@@ -149,6 +243,10 @@ def reconcile(run: Run, entry: journal.Entry) -> bool:
     if found.found is Found.DONE and found.outcome is not None:
         _settle(run, step, entry.call, found.outcome, post=(), reconciled=True, started=run.clock())
         return True
+    with run.db.transaction(run.actor) as conn:
+        objected = traffic.turn(conn, run, step, entry.call)
+    if objected is not None and objected.retry_at is not None:
+        raise _objected(run, step, objected)
     perform(run, Admitted(step, entry.call, entry.image, provider))
     return False
 
@@ -168,19 +266,20 @@ def facts_of(conn: Connection, run: Run, *, lock: bool = False) -> Facts:
     if row is None:
         raise CallDenied(f"there is no mission {run.mission_id}")
     state, cursor, digest, approved, status, consumed, granted, failures = row
+    run.memory.granted = granted or {}  # type: ignore[assignment]
     outputs = journal.outputs(conn, run.mission_id) if _needs_outputs(run, int(str(cursor))) else {}
     return Facts(
         now=run.clock(), run_state=str(state), cursor=int(str(cursor)), plan_digest=str(digest),
         approved_digest=str(approved), approval_status=str(status), approval_consumed=bool(consumed),
-        granted_scopes=_granted(run, granted, int(str(cursor))), outputs=outputs, failures=int(str(failures)),  # type: ignore[arg-type]
+        granted_scopes=_granted(run, int(str(cursor))), outputs=outputs, failures=int(str(failures)),  # type: ignore[arg-type]
     )  # fmt: skip
 
 
-def _granted(run: Run, by_account: Any, cursor: int) -> frozenset[str]:
+def _granted(run: Run, cursor: int) -> frozenset[str]:
     """The scopes of the account that the step at the cursor uses; a grant never serves another one."""
     steps = run.plan.play.steps
     account = steps[cursor].account if cursor < len(steps) else ""
-    return frozenset((by_account or {}).get(account, ()))
+    return frozenset(run.memory.granted.get(account, ()))
 
 
 def _needs_outputs(run: Run, cursor: int) -> bool:
@@ -197,12 +296,7 @@ def _before(run: Run, step: Step, provider: Provider, call: Call) -> BeforeImage
     try:
         before = provider.before(call)
     except ProviderError as error:
-        raise UpstreamDown(
-            error.message,
-            hint=error.hint,
-            code="before_image",
-            facts={"auth_expired": error.auth_expired},
-        ) from error
+        raise _stumbled(error, run, step) from error
     if step.expect_version and before.version != step.expect_version:
         why = f"{step.subject or 'the row'} was changed by somebody else after the plan was made"
         note(run, "stale-data", why, {"step": step.seq})
@@ -222,16 +316,19 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
         facts = facts_of(conn, run, lock=True)
         spec = run.spec(asked.account, call.tool)
         verdict = judge(asked, run.plan, spec, facts)
-        at_cursor = facts.cursor + 1 == step.seq
+        numbered = f"{run.mission_id}.{step.seq}.{facts.failures}" == call.key
+        at_cursor = facts.cursor + 1 == step.seq and numbered
         broken = breaches(
             run.plan.safeguards, step, call.args, context_of(conn, run, step, call.args)
         )
-        objected = objection(conn, run, step, call) if verdict.allowed and at_cursor else None
-        if verdict.allowed and at_cursor and not broken and objected is None:
+        well = verdict.allowed and at_cursor and not broken
+        objected = objection(conn, run, step, call) if well else None
+        if well and objected is None:
+            run.memory.facts = facts
             journal.intend(
                 conn, run.actor, run.mission_id, seq=step.seq, purpose="step", call=call,
                 tool=step.tool, account=step.account, mutates=step.mutates,
-                approval_id=run.approval_id, before=before, worker=run.worker, at=now,
+                approval_id=run.approval_id, before=before, worker=run.worker, at=run.clock(),
                 verdicts={"gate": "ok", "safeguards": [g.id for g in run.plan.safeguards]},
             )  # fmt: skip
             return
@@ -242,7 +339,7 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
         raise _objected(run, step, objected)
     first = broken[0]
     if first.safeguard.kind == "rate":
-        raise RateReached(first.why, now + timedelta(seconds=5))
+        raise RateReached(first.why, now + timedelta(seconds=5), toolkit=step.toolkit)
     _alert(run, step, first.safeguard.id, first.why)
     raise SafeguardViolation(
         f"step {step.seq} would break a safeguard: {first.why}",
@@ -254,8 +351,10 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
 def _objected(run: Run, step: Step, objected: Objection) -> AicpError:
     """What an objection means for the run: come back later, or stop and tell a person."""
     if objected.retry_at is not None:
-        return RateReached(objected.why, objected.retry_at)
-    note(run, objected.rule, objected.why, {"step": step.seq})
+        return RateReached(
+            objected.why, objected.retry_at, rule=objected.rule, toolkit=step.toolkit
+        )
+    note(run, objected.rule, objected.why, objected.facts | {"step": step.seq})
     return SafeguardViolation(
         f"step {step.seq} may not happen: {objected.why}",
         hint=objected.hint or "look, then resume, plan again or undo",
@@ -345,7 +444,8 @@ def _settle(
             post=post, at=now,
         )  # fmt: skip
         conn.execute(
-            "update missions set cursor_seq = %s, updated_at = %s where id = %s and cursor_seq = %s",
+            "update missions set cursor_seq = %s, stumbles = 0, updated_at = %s"
+            " where id = %s and cursor_seq = %s",
             (step.seq, now, run.mission_id, step.seq - 1),
         )
         if spec:
@@ -353,8 +453,12 @@ def _settle(
         if outcome.held_until:
             due = datetime.fromisoformat(outcome.held_until)
             journal.hold(conn, run.actor, run.mission_id, step.seq, due_at=due)
+        recovered = traffic.succeeded(conn, run.actor, step.toolkit, call.key)
         latency = int((now - started).total_seconds() * 1000)
         _events(conn, run, step, latency, reconciled=reconciled)
+    if recovered.fetchone():
+        with run.db.transaction(run.actor) as conn:
+            traffic.closed(conn, run, step.toolkit)
     if post:
         note(run, "read-back", "; ".join(post), {"step": step.seq})
         raise SafeguardViolation(
@@ -381,19 +485,19 @@ def _events(conn: Connection, run: Run, step: Step, latency: int, *, reconciled:
 
 
 def _failed(run: Run, step: Step, call: Call, error: ProviderError) -> AicpError:
-    if error.unknown:
-        return _unclear(run, step, call, error.message)
     with run.db.transaction(run.actor) as conn:
         journal.finish(
             conn, run.mission_id, call.key, state="failed", outcome=None, error=error.message,
             at=run.clock(),
         )  # fmt: skip
-        _error_event(conn, run, step, "retry" if error.retryable else "pause")
+        again = error.retryable and journal.failures(conn, run.mission_id, step.seq) < ATTEMPTS
+        traffic.ended(conn, run, step.toolkit, call.key, "attempt" if again else "failed")
+        _error_event(conn, run, step, "retry" if again else "pause")
     return UpstreamDown(
-        error.message,
-        hint=error.hint,
-        facts={"retryable": error.retryable, "auth_expired": error.auth_expired},
-    )
+        error.message, hint=error.hint,
+        facts={"retryable": error.retryable, "retry_after": error.retry_after,
+               "toolkit": step.toolkit, "journalled": True, "auth_expired": error.auth_expired},
+    )  # fmt: skip
 
 
 def _unclear(run: Run, step: Step, call: Call, why: str) -> OutcomeUnknown:
@@ -401,6 +505,7 @@ def _unclear(run: Run, step: Step, call: Call, why: str) -> OutcomeUnknown:
         journal.finish(
             conn, run.mission_id, call.key, state="unknown", outcome=None, error=why, at=run.clock()
         )
+        traffic.ended(conn, run, step.toolkit, call.key, "failed")
         _error_event(conn, run, step, "ask")
         journal.find(
             conn, run.actor, run.mission_id, rule="outcome-unknown", message=why,

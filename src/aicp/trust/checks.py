@@ -7,30 +7,22 @@ returns None, or the objection; whatever it raises denies the call (TR-11).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from aicp.kernel.db import Connection
 from aicp.toolkits.model import Call
+from aicp.trust import traffic
+from aicp.trust.objection import Objection
 from aicp.trust.plan import Step
 
 if TYPE_CHECKING:
     from aicp.trust.calls import Run
 
 
-@dataclass(frozen=True, slots=True)
-class Objection:
-    """Why a call may not happen: for good, or (with `retry_at`) not yet."""
-
-    rule: str
-    why: str
-    hint: str = ""
-    retry_at: datetime | None = None
-
-
 Check = Callable[[Connection, "Run", Step, Call], Objection | None]
-CHECKS: tuple[Check, ...] = ()
+# The last one may take the probe of a breaker for the call: whatever comes after it must not object.
+CHECKS: tuple[Check, ...] = (traffic.turn,)
+__all__ = ["CHECKS", "Check", "Objection", "objection"]
 
 
 def objection(conn: Connection, run: Run, step: Step, call: Call) -> Objection | None:
