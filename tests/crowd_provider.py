@@ -10,9 +10,15 @@ import fcntl
 import json
 import random
 import time
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from aicp.app import App
+from aicp.kernel.db import Actor
+from aicp.kernel.ids import new_id
+from aicp.missions import store
 from aicp.toolkits.model import (
     BeforeImage,
     Call,
@@ -22,13 +28,15 @@ from aicp.toolkits.model import (
     Reconciled,
     Resource,
     ToolSpec,
+    UndoResult,
     UndoTier,
 )
 from aicp.toolkits.providers.base import Connection, ProviderError
+from aicp.trust.plan import Plan, Play, Provenance, Step
 
 TOOLKIT = "crm"
 OUTAGE = 1.2  # seconds in which every call fails for good
-OUTAGE_AT = 40  # the attempt it begins with
+OUTAGE_AT = 30  # the attempt it begins with
 NOTE = ToolSpec(
     name="crm.note", title="Write a note", description="Adds one note.",
     args_schema={
@@ -51,19 +59,18 @@ class Flaky:
         return (NOTE,)
 
     def describe(self) -> Resource:
-        return Resource(account=self.connection.account, title="CRM", version="v1")
+        return Resource(TOOLKIT, self.connection.account, "CRM", "v1", (NOTE.name,))
 
     def before(self, call: Call) -> BeforeImage:
         return BeforeImage("v1", {"values": None})
 
     def execute(self, call: Call, before: BeforeImage) -> Outcome:
         attempt = self._append("attempts", {"key": call.key, "at": time.time()})
-        if self._out(attempt):
-            self._append("failures", {"key": call.key, "kind": "outage"})
-            raise ProviderError("the CRM is out of order", hint="wait until it is back")
-        kind = self._kind(call.key)
+        kind = self._ending(call.key, attempt)
         if kind != "well":
             self._append("failures", {"key": call.key, "kind": kind})
+        if kind == "outage":
+            raise ProviderError("the CRM is out of order", hint="wait until it is back")
         if kind == "busy":
             raise ProviderError("too many requests", retryable=True, retry_after=1.5)
         if kind == "lost":
@@ -84,8 +91,10 @@ class Flaky:
     def _there(self, call: Call) -> bool:
         return any(row["text"] == call.args["text"] for row in rows(self.folder, "ledger"))
 
-    def _kind(self, key: str) -> str:
-        """How the first try under a key ends; the second one under the same key is well."""
+    def _ending(self, key: str, attempt: int) -> str:
+        """How a try ends; the second one under the same key is well."""
+        if self._out(attempt):
+            return "outage"
         if sum(row["key"] == key for row in rows(self.folder, "attempts")) > 1:
             return "well"
         chance = random.Random(f"{self.seed}:{key.split('.', 1)[1]}:{self.connection.account}")
@@ -108,9 +117,88 @@ class Flaky:
             return sum(1 for _ in file)
 
 
+class Scripted(Flaky):
+    """The same toolkit; how each try ends stands in its folder, what is not said goes well."""
+
+    def before(self, call: Call) -> BeforeImage:
+        if self._next("reads") == "busy":
+            raise ProviderError("too many requests", retryable=True)
+        return super().before(call)
+
+    def execute(self, call: Call, before: BeforeImage) -> Outcome:
+        outcome = super().execute(call, before)
+        held = (self.folder / "held").exists()
+        return replace(outcome, held_until="2026-11-23T09:30:00+00:00") if held else outcome
+
+    def release(self, call: Call, outcome: Outcome) -> Outcome:
+        raise LookupError("a bug in the release")
+
+    def undo(self, call: Call, before: BeforeImage, outcome: Outcome) -> UndoResult:
+        raise LookupError("a bug in the undo")
+
+    def _ending(self, key: str, attempt: int) -> str:
+        return self._next("calls")
+
+    def _next(self, name: str) -> str:
+        path = self.folder / name
+        first, *rest = path.read_text("utf-8").split() if path.exists() else ["well"]
+        if rest or path.exists():
+            path.write_text(" ".join(rest or ["well"]), "utf-8")
+        return first
+
+
 def rows(folder: Path, name: str) -> list[dict[str, Any]]:
     """All lines of one of the toolkit's lists."""
     path = folder / f"{name}.jsonl"
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+# Missions that use it -------------------------------------------------------------------------
+
+
+def plan(mission_id: str, account: str, n: int, steps: int) -> Plan:
+    """So many notes, one after the other; each text is there once among all missions."""
+    said = Provenance(source="intent", where="the intent", trusted=True)
+    step: dict[str, Any] = {
+        "tool": NOTE.ref, "account": account, "mutates": True, "provenance": {"text": said},
+        "undo_tier": UndoTier.T1, "effect": "A note.", "undo": "Deleted.",
+    }  # fmt: skip
+    return Plan(
+        mission_id=mission_id, scopes=(NOTE.scope,), safeguards=(), data_versions={},
+        play=Play(
+            id="notes", title="Notes", summary="Writes notes", rationale="", score=1.0, terms=(),
+            impact="low", reversibility="high", risk="low", affected={},
+            steps=tuple(Step(seq=s, args={"text": f"{n}:{s}"}, **step) for s in range(1, steps + 1)),
+        ),
+    )  # fmt: skip
+
+
+def approved(
+    app: App, actor: Actor, n: int, *, steps: int, place: Path, priority: int = 2, seed: int = 0,
+    provider: str = "flaky",
+) -> str:  # fmt: skip
+    """An approved mission of notes, as the verbs would leave it; its job is not queued yet."""
+    mission_id, approval_id, at = new_id("m"), new_id("a"), app.clock()
+    account = f"crm-{n}"
+    with app.transaction(actor) as conn:
+        store.add(
+            conn, actor, mission_id=mission_id, title=f"Notes {n}", intent="Write notes",
+            priority=priority, correlation_id=f"c{n}", at=at,
+        )  # fmt: skip
+        digest = store.save_plan(conn, actor, plan(mission_id, account, n, steps), at=at)
+        config = {"place": str(place), "seed": seed}
+        made = Connection(TOOLKIT, account, config, provider=provider)
+        store.add_connection(conn, actor, mission_id, made)
+        store.grant(conn, mission_id, account, [NOTE.scope])
+        store.request_approval(
+            conn, actor, approval_id=approval_id, mission_id=mission_id, digest=digest, risk="low",
+            required=("owner",), at=at, expires_at=at + timedelta(hours=1),
+        )  # fmt: skip
+        store.settle_approval(conn, approval_id, "approved", reason="", at=at)
+        store.change(
+            conn, mission_id, at, plan_digest=digest, current_stage="Execute", status="in_progress",
+            step_count=steps,
+        )  # fmt: skip
+    return mission_id

@@ -7,7 +7,6 @@ a high priority does not wait for those with a low one.
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,18 +25,15 @@ import pytest
 import crowd_provider
 from aicp.app import App, build
 from aicp.kernel.db import Actor
-from aicp.kernel.ids import new_id
 from aicp.missions import control, flow, store
 from aicp.people import tenants
-from aicp.toolkits.model import UndoTier
-from aicp.toolkits.providers.base import Connection
 from aicp.trust.limits import Quota, quotas
-from aicp.trust.plan import Plan, Play, Provenance, Step
 from conftest import Cluster
+from crowd_provider import approved
 from flight import settings_for
 
-MISSIONS, STEPS, SEED = 50, 3, 7
-QUOTAS = "60, crm=36/4"
+MISSIONS, STEPS, SEED = 50, 2, 7
+QUOTAS = "60, crm=30/3"
 GRACE = timedelta(milliseconds=500)  # calls that had their turn just before the breaker opened
 MOST_SECONDS = 55
 
@@ -93,54 +90,13 @@ def _crowd(app: App, actor: Actor, folder: Path) -> dict[str, int]:
     made: dict[str, int] = {}
     for n in range(MISSIONS):
         priority = 4 - n * 5 // MISSIONS
-        made[_approved(app, actor, folder, n, priority)] = priority
+        made[approved(app, actor, n, steps=STEPS, priority=priority, place=folder, seed=SEED)] = (
+            priority
+        )
     with app.transaction(actor) as conn:
         for mission_id in made:
             flow.enqueue_stage(conn, store.get(conn, mission_id), "Execute")
     return made
-
-
-def _plan(mission_id: str, account: str, n: int) -> Plan:
-    said = Provenance(source="intent", where="the intent", trusted=True)
-    step = {
-        "tool": crowd_provider.NOTE.ref, "account": account, "mutates": True,
-        "provenance": {"text": said}, "undo_tier": UndoTier.T1, "effect": "A note.", "undo": "Deleted.",
-    }  # fmt: skip
-    return Plan(
-        mission_id=mission_id, scopes=("crm:write",), safeguards=(), data_versions={},
-        play=Play(
-            id="notes", title="Notes", summary="Writes notes", rationale="", score=1.0, terms=(),
-            impact="low", reversibility="high", risk="low", affected={},
-            steps=tuple(Step(seq=s, args={"text": f"{n}:{s}"}, **step) for s in range(1, STEPS + 1)),
-        ),
-    )  # fmt: skip
-
-
-def _approved(app: App, actor: Actor, folder: Path, n: int, priority: int) -> str:
-    mission_id, approval_id, at = new_id("m"), new_id("a"), app.clock()
-    account = f"crm-{n}"
-    plan = _plan(mission_id, account, n)
-    with app.transaction(actor) as conn:
-        store.add(
-            conn, actor, mission_id=mission_id, title=f"Notes {n}", intent="Write notes",
-            priority=priority, correlation_id=f"c{n}", at=at,
-        )  # fmt: skip
-        digest = store.save_plan(conn, actor, plan, at=at)
-        config = {"place": str(folder), "seed": SEED}
-        store.add_connection(
-            conn, actor, mission_id, Connection(crowd_provider.TOOLKIT, account, config, provider="flaky")
-        )  # fmt: skip
-        store.grant(conn, mission_id, account, ["crm:write"])
-        store.request_approval(
-            conn, actor, approval_id=approval_id, mission_id=mission_id, digest=digest, risk="low",
-            required=("owner",), at=at, expires_at=at + timedelta(hours=1),
-        )  # fmt: skip
-        store.settle_approval(conn, approval_id, "approved", reason="", at=at)
-        store.change(
-            conn, mission_id, at, plan_digest=digest, current_stage="Execute", status="in_progress",
-            step_count=STEPS,
-        )  # fmt: skip
-    return mission_id
 
 
 # The workers and the person -------------------------------------------------------------------
@@ -210,7 +166,7 @@ def _the_breaker_held(calls: list[Any], events: list[Any]) -> None:
     changes = [e for e in events if str(e[0]).startswith("toolkit_breaker_")]
     assert changes[0][0] == "toolkit_breaker_opened"
     assert changes[-1][0] == "toolkit_breaker_closed"
-    for (name, at, _, _), (following, until, _, _) in itertools.pairwise(changes):
+    for (name, at, _, _), (following, until, _, _) in pairwise(changes):
         if name == "toolkit_breaker_opened":
             assert following == "toolkit_breaker_half_open"
             assert until >= at + timedelta(seconds=1)
