@@ -115,12 +115,21 @@ def perform(run: Run, admitted: Admitted) -> Outcome:
     step, call, provider = admitted.step, admitted.call, admitted.provider
     started = run.clock()
     try:
-        outcome = provider.execute(call, admitted.before)
-        post = provider.verify(call, admitted.before, outcome)
+        outcome, post = _made(provider, step, call, admitted.before)
     except ProviderError as error:
         raise _failed(run, step, call, error) from error
     _settle(run, step, call, outcome, post=post, reconciled=False, started=started)
     return outcome
+
+
+def _made(
+    provider: Provider, step: Step, call: Call, before: BeforeImage
+) -> tuple[Outcome, tuple[str, ...]]:
+    """The outcome, and what reading back found wrong; a read changes nothing to look after."""
+    if not step.mutates:
+        return Outcome(provider.read(call)), ()
+    outcome = provider.execute(call, before)
+    return outcome, provider.verify(call, before, outcome)
 
 
 def reconcile(run: Run, entry: journal.Entry) -> bool:
@@ -133,6 +142,9 @@ def reconcile(run: Run, entry: journal.Entry) -> bool:
     """
     step = run.plan.play.steps[entry.seq - 1]
     provider = run.providers[entry.account]
+    if not step.mutates:  # reading once more harms nobody
+        perform(run, Admitted(step, entry.call, entry.image, provider))
+        return False
     try:
         found = provider.reconcile(entry.call, entry.image)
     except ProviderError as error:
@@ -193,7 +205,9 @@ def _name(asked: Asked) -> str:
 
 
 def _before(run: Run, step: Step, provider: Provider, call: Call) -> BeforeImage:
-    """The before-image, refused when the row is not as it was when people approved."""
+    """The before-image, refused when the row is not as it was when people approved; none of a read."""
+    if not step.mutates:
+        return BeforeImage("")
     try:
         before = provider.before(call)
     except ProviderError as error:
