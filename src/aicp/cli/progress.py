@@ -60,6 +60,10 @@ SAYS = {
     "feedback_submitted": "feedback: {rating} of 5",
     "coordinator_error": "{stage} cannot go on: {error_code}",
     "session_heartbeat": "",
+    "agent_token_issued": "an agent may come for {hours} hours",
+    "agent_token_revoked": "{count} agent tokens taken back",
+    "agent_plan_proposed": "an agent proposes a plan of {step_count} calls",
+    "agent_call_denied": "an agent's call was denied: {rule}",
 }
 # After these the mission may want a person, or be over.
 TURNING = {

@@ -40,18 +40,29 @@ def run(services: Services, mission: Mission) -> None:
     if begun is None:
         return
     try:
-        _settle_open_intents(begun)
+        settle_open_intents(begun)
+        if mission.driver == "agent" and _remaining(begun):
+            _await_agent(services, begun)
+            return
         _walk(begun, services.executor_model)
     except DatabaseDown:
         raise
     except RateReached as wait:
         _again(services, begun, wait.retry_at)
     except UpstreamDown as error:
-        _retry_or_pause(services, begun, error)
+        retry_or_pause(services, begun, error)
     except (SafeguardViolation, OutcomeUnknown, GateBlocked) as error:
-        _pause(services, begun, error)
+        pause(services, begun, error)
     else:
         _finish(services, begun, mission)
+
+
+def _await_agent(services: Services, run_: Run) -> None:
+    """The run is begun and everything unclear is settled; the calls are another agent's to make."""
+    with services.db.transaction(run_.actor) as conn:
+        mission = store.get(conn, run_.mission_id, lock=True)
+        if mission.run_state == "running":
+            flow.wait(conn, mission, at=services.clock())
 
 
 def runner(
@@ -145,7 +156,7 @@ def _start(conn: Connection, actor: Actor, mission: Mission, plan: Plan, at: dat
     )  # fmt: skip
 
 
-def _settle_open_intents(run_: Run) -> None:
+def settle_open_intents(run_: Run) -> None:
     """An intent without a result is unknown: read back before anything else is called."""
     with run_.db.transaction(run_.actor) as conn:
         open_ = [
@@ -218,7 +229,7 @@ def _again(services: Services, run_: Run, at: datetime) -> None:
         flow.enqueue_stage(conn, store.get(conn, run_.mission_id), "Execute", at=at)
 
 
-def _retry_or_pause(services: Services, run_: Run, error: UpstreamDown) -> None:
+def retry_or_pause(services: Services, run_: Run, error: UpstreamDown) -> None:
     """1, 2, 4, 8 seconds, at most five attempts, only when nothing can have happened (TR-13)."""
     with services.db.transaction(run_.actor) as conn:
         cursor = store.get(conn, run_.mission_id).cursor_seq
@@ -226,10 +237,10 @@ def _retry_or_pause(services: Services, run_: Run, error: UpstreamDown) -> None:
     if error.facts.get("retryable") and failed < ATTEMPTS:
         _again(services, run_, services.clock() + timedelta(seconds=2 ** (failed - 1)))
         return
-    _pause(services, run_, error)
+    pause(services, run_, error)
 
 
-def _pause(services: Services, run_: Run, error: AicpError) -> None:
+def pause(services: Services, run_: Run, error: AicpError) -> None:
     """A person has to look: the run keeps its place and says why."""
     reason = f"{error.message}{f' ({error.hint})' if error.hint else ''}"
     at = services.clock()

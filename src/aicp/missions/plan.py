@@ -11,7 +11,7 @@ from aicp.brain.planner import bound_safeguards
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
-from aicp.missions import flow, offer, offered_play, store
+from aicp.missions import flow, offer, offered_fit, offered_play, store
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.prepare import open_providers
 from aicp.missions.services import Services
@@ -75,7 +75,7 @@ def _take_offer(
         bound = offered_play.bound(brief, offered, providers, source=given["source"])
         rehearsal = rehearse(play, providers) | {"scopes": scopes_of(play, _tools(providers))}
         rehearsed.append((play, rehearsal | bound))
-    wanted = offered_play.scopes_to_plan(mission, providers)
+    wanted = offered_fit.scopes_to_plan(mission, providers)
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)
         if mission.current_stage != "Plan" or mission.offered != given:

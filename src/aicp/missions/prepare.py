@@ -10,7 +10,7 @@ from typing import Any
 from aicp.brain.brief import Coverage, ReadRequest
 from aicp.errors import BadInput, Forbidden, GateBlocked, UpstreamDown
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import flow, offer, offered_play, store
+from aicp.missions import flow, offer, offered_fit, store
 from aicp.missions.define import inspect
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.services import Services
@@ -65,9 +65,9 @@ def _fit_offer(
     """A plan that was handed in: do its steps fit the connections, and which scopes do they need?"""
     given = (mission.offered or {}).get("plan")
     plan = offer.read(given) if given else None
-    covered = offered_play.coverage_of(plan, providers, len(providers) - len(resources))
-    wrong = offered_play.objections(plan, providers) if plan else ()
-    wanted = offered_play.scopes_wanted(plan, providers)
+    covered = offered_fit.coverage_of(plan, providers, len(providers) - len(resources))
+    wrong = offered_fit.objections(plan, providers) if plan else ()
+    wanted = offered_fit.scopes_wanted(plan, providers)
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)
         if mission.current_stage != "Prepare":
