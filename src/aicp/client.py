@@ -102,6 +102,9 @@ class Client:
     def put(self, path: str, body: dict[str, Any]) -> Any:
         return self._ask("PUT", path, json=body)
 
+    def delete(self, path: str) -> Any:
+        return self._ask("DELETE", path)
+
     def health(self) -> dict[str, Any]:
         """What the server says about itself, also when it is not well (503)."""
         answer = self._send("GET", "/health")

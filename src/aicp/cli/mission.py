@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from aicp.cli import mission_plan, mission_run
+from aicp.cli import mission_agent, mission_plan, mission_run
 from aicp.cli.edge import Verbs
 
 
@@ -28,6 +28,6 @@ for verb in (
     mission_plan.prepare, mission_plan.plan, mission_plan.approve, mission_plan.reject,
     mission_run.run, mission_run.watch, mission_run.pause, mission_run.resume, mission_run.stop,
     mission_run.undo, mission_run.evidence, mission_run.feedback,
-    mission_run.followup,
+    mission_run.followup, mission_agent.token, mission_agent.plan_schema,
 ):  # fmt: skip
     mission.add_command(verb)

@@ -126,7 +126,7 @@ def _made(
         raise Denied("read-failed", error.message, hint=error.hint) from None
     data = canonical(journal.storable(output))
     _settle(services, mission, actor, spec, call, {"sha256": sha256(data), "bytes": len(data)}, "")
-    return handed(output, output_bytes)
+    return {"account": provider.connection.account, **handed(output, output_bytes)}
 
 
 def _settle(
