@@ -52,11 +52,13 @@ create table public.credentials (
     secret_sha256 text primary key check (length(secret_sha256) = 64),
     tenant_id uuid not null references public.tenants,
     person_id uuid not null,
-    kind text not null check (kind in ('token', 'session', 'link')),
+    kind text not null check (kind in ('token', 'session', 'link', 'agent')),
+    mission_id text,
     created_at timestamptz not null,
     expires_at timestamptz not null,
     used_at timestamptz,
     revoked_at timestamptz,
+    check ((kind = 'agent') = (mission_id is not null)),
     foreign key (tenant_id, person_id) references public.people (tenant_id, id)
 );
 create index credentials_person on public.credentials (tenant_id, person_id);
@@ -91,11 +93,17 @@ create table public.missions (
     created_at timestamptz not null,
     updated_at timestamptz not null,
     completed_at timestamptz,
+    driver text not null default 'self' check (driver in ('self', 'agent')),  -- who makes the approved calls
+    offered jsonb,  -- a plan that was handed in, and by whom
     unique (tenant_id, id),
     foreign key (tenant_id, owner_id) references public.people (tenant_id, id)
 );
 create index missions_recent on public.missions (tenant_id, created_at desc);
 create index missions_owner on public.missions (tenant_id, owner_id);
+
+-- An agent's token is for one mission and opens nothing else.
+alter table public.credentials add foreign key (tenant_id, mission_id) references public.missions (tenant_id, id);
+create index credentials_mission on public.credentials (tenant_id, mission_id);
 
 create table public.mission_stages (
     tenant_id uuid not null,
@@ -319,7 +327,7 @@ create table public.tool_calls (
     tenant_id uuid not null,
     mission_id text not null,
     seq int not null,
-    purpose text not null check (purpose in ('step', 'release')),
+    purpose text not null check (purpose in ('step', 'release', 'read')),
     key text not null,
     tool text not null,
     account text not null,

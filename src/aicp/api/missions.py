@@ -16,6 +16,7 @@ from aicp.missions import (
     disconnect,
     finalize,
     followups,
+    offer,
     plan,
     prepare,
     reflect,
@@ -34,7 +35,7 @@ class Body(BaseModel):
 
 
 class NewMissionBody(Body):
-    intent: str
+    intent: str = ""
     title: str = ""
     priority: int = 2
     data: list[str] = Field(
@@ -46,6 +47,13 @@ class NewMissionBody(Body):
     delivered: str = ""
     calendar: str = ""
     connect: list[str] = Field(default_factory=list, description="KIND:TARGET, see the manual")
+    plan: dict[str, Any] | None = Field(
+        None, description="a ready plan instead of words, see /api/schemas/plan"
+    )
+    agent: bool = Field(False, description="an agent proposes and makes the calls")
+    safeguards: list[Any] = Field(
+        default_factory=list, description="rules of an agent's mission, as in a plan"
+    )
 
 
 class ChipBody(Body):
@@ -118,7 +126,11 @@ def create(body: NewMissionBody, app: AppDep, actor: ActorDep) -> dict[str, Any]
         delivered=body.delivered, calendar=body.calendar,
         connect=tuple(body.connect),
     )  # fmt: skip
-    new = define.NewMission(body.intent, sources, body.title, body.priority)
+    new = define.NewMission(
+        body.intent, sources, body.title, body.priority, agent=body.agent,
+        plan=offer.read(body.plan) if body.plan is not None else None,
+        safeguards=offer.read_rules(body.safeguards),
+    )  # fmt: skip
     with app.transaction(actor) as conn:
         mission_id = define.create(conn, actor, app.services, new)
         return view.summary(store.get(conn, mission_id))

@@ -139,14 +139,14 @@ def _step(ctx: Context, d: _Draft, seq: int, places: Mapping[tuple[str, int], in
     return Step(
         seq=seq, tool=d.tool.ref, account=ctx.account(d.tool.toolkit), args=args, refs=refs,
         provenance=provenance, effect=fills.text(d.template.effect, d.item),
-        mutates=d.tool.mutates, undo_tier=d.tool.undo_tier, undo=_undo(d.tool),
+        mutates=d.tool.mutates, undo_tier=d.tool.undo_tier, undo=undo_words(d.tool),
         subject=fills.text(d.template.subject, d.item), group=d.template.group,
         expect_version=str(args.get("expect_version", "")),
         zone=str(d.item["zone"].value) if d.tool.toolkit == "mail" and "zone" in d.item else "",
     )  # fmt: skip
 
 
-def _undo(tool: ToolSpec) -> str:
+def undo_words(tool: ToolSpec) -> str:
     """The tool's own words: never better than what it declares."""
     residue = f" What stays: {tool.residue}." if tool.residue else ""
     return (tool.undo or "It cannot be taken back.") + residue

@@ -25,6 +25,7 @@ from aicp.cli.edge import (
     wait_option,
 )  # fmt: skip
 from aicp.cli.following import follow, when_worked
+from aicp.cli.mission_agent import json_file
 from aicp.cli.render import Look
 from aicp.cli.whose import next_step
 from aicp.client import Client
@@ -36,7 +37,7 @@ STATUSES = ("draft", "in_progress", "ready", "blocked", "completed", "archived")
 
 
 @click.command()
-@click.argument("intent")
+@click.argument("intent", default="")
 @click.option("--data", multiple=True, metavar="SOURCE", help="A table; may be repeated.")
 @click.option(
     "--connect", multiple=True, metavar="KIND:TARGET", help="Anything else a mission may use."
@@ -51,17 +52,28 @@ STATUSES = ("draft", "in_progress", "ready", "blocked", "completed", "archived")
 @click.option("--calendar", default="", metavar="FILE.ics", help="Calendar for follow-ups.")
 @click.option("--mail-folder", default="", metavar="DIR", help="Where drafts and held mails lie.")
 @click.option("--delivered", default="", metavar="MAILDIR", help="Inbox to look sent mails up in.")
+@click.option("--plan", "plan_file", default="", metavar="FILE.json", help="A ready plan.")
+@click.option("--agent", is_flag=True, help="An agent of yours proposes and makes the calls.")
+@click.option(
+    "--safeguards",
+    "rules_file",
+    default="",
+    metavar="FILE.json",
+    help="Rules of an agent's mission.",
+)
 @click.option("--title", default="", help="Instead of the first words.")
 @click.option("--priority", type=click.IntRange(0, 4), default=2, help="0 first, 4 last.")
 @wait_option
 @json_option
 @pass_here
 def new(
-    here: Here, intent: str, no_wait: bool, as_json: bool, data: tuple[str, ...], **given: Any
-) -> int:
-    """Give a mission in plain words.
+    here: Here, intent: str, no_wait: bool, as_json: bool, data: tuple[str, ...], plan_file: str,
+    rules_file: str, **given: Any,
+) -> int:  # fmt: skip
+    """Give a mission in plain words, or with a ready plan.
 
-    INTENT is what you want; '-' reads it from standard input.
+    INTENT is what you want; '-' reads it from standard input. With --plan it may be left out, and
+    with --agent it is what your agent is to plan for (see `aicp mission token`).
 
     \b
     SOURCE is a CSV file, a SQLite table (crm.sqlite#accounts) or a PostgreSQL table
@@ -72,10 +84,16 @@ def new(
       aicp mission new "Win back manufacturing accounts that went quiet in Q2" \\
           --data accounts.csv --smtp localhost:2525 --sender "Riley <riley@example.com>"
       aicp mission new - --data crm.sqlite#accounts < intent.txt
+      aicp mission new --plan plan.json --data accounts.csv
+      aicp mission new "Tidy the table" --agent --data accounts.csv
     """
+    if not intent and not plan_file:
+        raise BadInput("the mission is empty", hint="say what you want, or add --plan FILE.json")
     paths = {name: _absolute(given[name]) for name in ("calendar", "mail_folder", "delivered")}
     words = _standard_input() if intent == "-" else intent
     body = {**given, **paths, "intent": words, "data": [_absolute(source) for source in data]}
+    body |= {"plan": json_file(plan_file)} if plan_file else {}
+    body |= {"safeguards": json_file(rules_file)} if rules_file else {}
     client = here.client()
     made = client.post("/api/missions", body)
     if no_wait:

@@ -74,6 +74,10 @@ SAYS = {
     "kill_switch_pulled": "kill switch pulled: {scope} {toolkit}",
     "kill_switch_lifted": "kill switch lifted: {scope} {toolkit}",
     "mission_throttled": "waits until {resume_at}: {rule} of {toolkit}",
+    "agent_token_issued": "an agent may come for {hours} hours",
+    "agent_token_revoked": "{count} agent tokens taken back",
+    "agent_plan_proposed": "an agent proposes a plan of {step_count} calls",
+    "agent_call_denied": "an agent's call was denied: {rule}",
 }
 # After these the mission may want a person, or be over.
 TURNING = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from aicp.brain.brief import Brief
 from aicp.errors import BadInput, Forbidden, GateBlocked, SafeguardViolation
@@ -12,6 +13,8 @@ from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
 from aicp.missions import flow, store
 from aicp.missions.lifecycle import Facts, brief_gaps, reasons
+from aicp.missions.offer import OfferedPlan, safeguards_of, unknown_accounts
+from aicp.missions.offered_play import brief_of
 from aicp.missions.opening import open_one
 from aicp.missions.services import Services
 from aicp.missions.sources import Bounds, Sources, connections
@@ -19,6 +22,7 @@ from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.model import Resource
 from aicp.toolkits.providers.base import ProviderError
+from aicp.trust.plan import Safeguard
 
 MAX_INTENT = 20_000  # characters
 
@@ -29,6 +33,35 @@ class NewMission:
     sources: Sources
     title: str = ""
     priority: int = 2
+    plan: OfferedPlan | None = None  # a ready plan instead of words to plan from
+    agent: bool = False  # an agent of somebody else's proposes (without a plan) and makes the calls
+    safeguards: tuple[Safeguard, ...] = ()  # for a mission whose words are not read
+
+    @property
+    def given(self) -> bool:
+        return self.plan is not None or self.agent
+
+    @property
+    def words(self) -> str:
+        """What is wanted; a plan's own title and reason serve when nothing else is said."""
+        told = (self.plan.title, self.plan.reason) if self.plan else ()
+        return self.intent.strip() or ". ".join(filter(None, told))
+
+    @property
+    def offer(self) -> dict[str, Any]:
+        """The form in which a mission keeps what was handed in."""
+        rules = (*safeguards_of(self.plan), *self.safeguards) if self.plan else self.safeguards
+        numbered = [
+            guard.model_copy(update={"id": f"safeguard-{n}"}).model_dump(mode="json")
+            for n, guard in enumerate(rules, 1)
+        ]
+        plan = (
+            self.plan.model_dump(mode="json", by_alias=True, exclude_none=True)
+            if self.plan
+            else None
+        )
+        return {"plan": plan, "source": "human" if plan else "agent", "where": "the given plan",
+                "safeguards": numbered}  # fmt: skip
 
 
 def create(conn: Connection, actor: Actor, services: Services, new: NewMission) -> str:
@@ -42,7 +75,7 @@ def create(conn: Connection, actor: Actor, services: Services, new: NewMission) 
         raise Forbidden(
             "your role may not start missions", hint="ask an admin for the role 'operator'"
         )
-    intent = new.intent.strip()
+    intent = new.words
     if not intent:
         raise BadInput(
             "the mission is empty", hint='say what you want, for example: aicp mission new "…"'
@@ -63,16 +96,19 @@ def create(conn: Connection, actor: Actor, services: Services, new: NewMission) 
         own=services.providers,
         settings=services.toolkits,
     )
+    _refuse_unfit(new, frozenset(connection.account for connection in made))
     at, mission_id = services.clock(), new_id("m")
+    named = new.title.strip() or (new.plan.title if new.plan else _title(intent))
     store.add(
-        conn, actor, mission_id=mission_id, title=new.title.strip() or _title(intent), intent=intent,
-        priority=new.priority, correlation_id=new_id("req", 16), at=at,
+        conn, actor, mission_id=mission_id, title=named, intent=intent, priority=new.priority,
+        correlation_id=new_id("req", 16), at=at, driver="agent" if new.agent else "self",
+        offered=new.offer if new.given else None,
     )  # fmt: skip
     for connection in made:
         store.add_connection(conn, actor, mission_id, connection)
     mission = store.get(conn, mission_id)
     record(
-        conn, actor, "intent_submitted", {"intent_length": len(intent), "source": "freeform"}, at=at,
+        conn, actor, "intent_submitted", {"intent_length": len(intent), "source": _source(new)}, at=at,
         mission_id=mission_id, correlation_id=mission.correlation_id, stage="Home",
     )  # fmt: skip
     for connection in made:
@@ -85,6 +121,27 @@ def create(conn: Connection, actor: Actor, services: Services, new: NewMission) 
     return mission_id
 
 
+def _refuse_unfit(new: NewMission, accounts: frozenset[str]) -> None:
+    """What can be said of a handed-in plan before its connections are looked at."""
+    if new.agent and not accounts:
+        raise BadInput(
+            "a mission for an agent needs something to work on", hint="add --data or --connect"
+        )
+    if new.safeguards and not new.given:
+        raise BadInput(
+            "safeguards of their own form belong to a ready plan or an agent's mission",
+            hint="say them in the words of the mission",
+        )
+    for why in unknown_accounts(new.plan, accounts) if new.plan else ():
+        raise BadInput(why, hint="name the account as the mission's connections are named")
+
+
+def _source(new: NewMission) -> str:
+    if new.plan is not None:
+        return "plan"
+    return "agent" if new.agent else "freeform"
+
+
 def run(services: Services, mission: Mission) -> None:
     """The job of the stage: look at what is connected, read the intent, save the brief."""
     from aicp.brain.agents import run_intake
@@ -92,7 +149,11 @@ def run(services: Services, mission: Mission) -> None:
     actor = mission.agent("intake")
     resources = inspect(services, mission, actor)
     started = time.monotonic()
-    brief = run_intake(mission.intent, resources, now=services.clock(), model=services.model)
+    if mission.offered is not None:
+        rules = [Safeguard.model_validate(guard) for guard in mission.offered["safeguards"]]
+        brief = brief_of(mission.intent, rules)
+    else:
+        brief = run_intake(mission.intent, resources, now=services.clock(), model=services.model)
     latency = int((time.monotonic() - started) * 1000)
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)
@@ -178,6 +239,11 @@ def edit(
     brief = _brief_of(mission)
     if mission.run_state != "idle":
         raise GateBlocked("the plan is already in use; undo it or start a new mission")
+    if mission.offered is not None and text is not None:
+        raise GateBlocked(
+            "this brief was given, not read from words",
+            hint="start a new mission with what you want",
+        )
     at = services.clock()
     resources = [row.described for row in store.connections(conn, mission.id)]
     known = [resource for resource in resources if resource]

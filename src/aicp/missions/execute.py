@@ -39,18 +39,29 @@ def run(services: Services, mission: Mission) -> None:
     if begun is None:
         return
     try:
-        _settle_open_intents(begun)
+        settle_open_intents(begun)
+        if mission.driver == "agent" and _remaining(begun):
+            _await_agent(services, begun)
+            return
         _walk(begun, services.executor_model)
     except DatabaseDown:
         raise
     except RateReached as wait:
         _throttled(services, begun, wait)
     except UpstreamDown as error:
-        _retry_or_pause(services, begun, error)
+        retry_or_pause(services, begun, error)
     except (SafeguardViolation, OutcomeUnknown, GateBlocked) as error:
-        _pause(services, begun, error)
+        pause(services, begun, error)
     else:
         _finish(services, begun, mission)
+
+
+def _await_agent(services: Services, run_: Run) -> None:
+    """The run is begun and everything unclear is settled; the calls are another agent's to make."""
+    with services.db.transaction(run_.actor) as conn:
+        mission = store.get(conn, run_.mission_id, lock=True)
+        if mission.run_state == "running":
+            flow.wait(conn, mission, at=services.clock())
 
 
 def runner(
@@ -148,7 +159,7 @@ def _start(conn: Connection, actor: Actor, mission: Mission, plan: Plan, at: dat
     )  # fmt: skip
 
 
-def _settle_open_intents(run_: Run) -> None:
+def settle_open_intents(run_: Run) -> None:
     """An intent without a result is unknown: read back before anything else is called."""
     with run_.db.transaction(run_.actor) as conn:
         open_ = [
@@ -236,7 +247,7 @@ def _throttled(services: Services, run_: Run, wait: RateReached) -> None:
         )  # fmt: skip
 
 
-def _retry_or_pause(services: Services, run_: Run, error: UpstreamDown) -> None:
+def retry_or_pause(services: Services, run_: Run, error: UpstreamDown) -> None:
     """1, 2, 4, 8 seconds or what the other side asks, at most five attempts, only of what may be retried.
 
     Attempts that left a row in the journal are counted there, the others on the mission (TR-13).
@@ -261,7 +272,7 @@ def _retry_or_pause(services: Services, run_: Run, error: UpstreamDown) -> None:
             return
         if facts.get("retryable") and not facts.get("journalled"):
             traffic.ended(conn, run_, str(facts["toolkit"]), f"{mission.id}.reading", "failed")
-    _pause(services, run_, error)
+    pause(services, run_, error)
 
 
 def _grant_ended(services: Services, run_: Run, error: UpstreamDown) -> None:
@@ -272,10 +283,10 @@ def _grant_ended(services: Services, run_: Run, error: UpstreamDown) -> None:
         account = run_.plan.play.steps[mission.cursor_seq].account
         reauthorise.expire(conn, mission, account, at=at)
     hint = f"sign in again: aicp mission connect {mission.id} {account}"
-    _pause(services, run_, UpstreamDown(error.message, hint=hint))
+    pause(services, run_, UpstreamDown(error.message, hint=hint))
 
 
-def _pause(services: Services, run_: Run, error: AicpError) -> None:
+def pause(services: Services, run_: Run, error: AicpError) -> None:
     """A person has to look: the run keeps its place and says why."""
     reason = f"{error.message}{f' ({error.hint})' if error.hint else ''}"
     at = services.clock()

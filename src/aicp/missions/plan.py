@@ -6,11 +6,12 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
+from aicp.brain.brief import Brief
 from aicp.brain.planner import bound_safeguards
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
-from aicp.missions import expiry, flow, store
+from aicp.missions import expiry, flow, offer, offered_fit, offered_play, store
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.opening import open_providers
 from aicp.missions.services import Services
@@ -20,7 +21,7 @@ from aicp.toolkits.model import Call, ToolSpec, UndoStatus
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust.approvals import REQUIRED
 from aicp.trust.gate import resolve
-from aicp.trust.plan import Plan, Play
+from aicp.trust.plan import Plan, Play, Safeguard
 
 
 def run(services: Services, mission: Mission) -> None:
@@ -32,6 +33,9 @@ def run(services: Services, mission: Mission) -> None:
     if brief is None:
         raise GateBlocked("there is no brief to plan for")
     providers = open_providers(services, mission, actor)
+    if mission.offered is not None:
+        _take_offer(services, mission, actor, brief, providers)
+        return
     with services.db.transaction(actor) as conn:
         found = store.inspections(conn, mission.id)
         precedents = store.precedents(conn)
@@ -59,6 +63,33 @@ def run(services: Services, mission: Mission) -> None:
         flow.wait(conn, mission, output={"ranked_plays": [play.id for play in plays]}, at=at)
 
 
+def _take_offer(
+    services: Services, mission: Mission, actor: Actor, brief: Brief, providers: dict[str, Provider]
+) -> None:
+    """The one play of a plan that was handed in; without one yet the stage waits for it."""
+    given = mission.offered or {}
+    rehearsed: list[tuple[Play, dict[str, Any]]] = []
+    if given.get("plan"):
+        offered = offer.read(given["plan"])
+        play = offered_play.build(offered, providers, source=given["source"], where=given["where"])
+        bound = offered_play.bound(brief, offered, providers, source=given["source"])
+        rehearsal = rehearse(play, providers) | {"scopes": scopes_of(play, _tools(providers))}
+        rehearsed.append((play, rehearsal | bound))
+    wanted = offered_fit.scopes_to_plan(mission, providers)
+    with services.db.transaction(actor) as conn:
+        mission = store.get(conn, mission.id, lock=True)
+        if mission.current_stage != "Plan" or mission.offered != given:
+            return
+        at = services.clock()
+        for account, scopes in wanted.items():
+            store.request_scopes(conn, mission.id, account, scopes)
+        store.replace_plays(conn, actor, mission.id, rehearsed)
+        plays = tuple(play for play, _ in rehearsed)
+        if plays:
+            _announce(conn, actor, mission, plays, at=at)
+        flow.wait(conn, mission, output={"ranked_plays": [play.id for play in plays]}, at=at)
+
+
 def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
     """Run the play and its undo on copies; exact means that every state hash came back (T1, T3).
 
@@ -78,6 +109,9 @@ def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
             call = Call(step.tool_name, args, f"rehearsal.{step.seq}")
             copy = copies[step.account]
             try:
+                if not step.mutates:
+                    outputs[step.seq] = copy.read(call)
+                    continue
                 image = copy.before(call)
                 outcome = copy.execute(call, image)
                 problems = copy.verify(call, image, outcome)
@@ -102,7 +136,7 @@ def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
                     "why": undone.why or undone.status,
                 }
         exact = before == {name: copy.state_hash() for name, copy in copies.items()}
-        return {"exact": exact, "steps": len(done), "undone": len(done)}
+        return {"exact": exact, "steps": len(play.steps), "undone": len(done)}
 
 
 def select(
@@ -135,7 +169,7 @@ def select(
     play = Play.model_validate(offered[rank]["play"])
     _refuse_unrehearsed(mission, play, offered[rank]["rehearsal"])
     at = services.clock()
-    plan = _bind(conn, mission, play, tuple(offered[rank]["rehearsal"]["scopes"]))
+    plan = _bind(conn, mission, play, offered[rank]["rehearsal"])
     store.select_play(conn, mission.id, rank, at=at)
     digest = store.save_plan(conn, actor, plan, at=at)
     store.change(conn, mission.id, at, plan_digest=digest, step_count=len(play.steps))
@@ -166,7 +200,14 @@ def _refuse_unrehearsed(mission: Mission, play: Play, rehearsal: dict[str, Any])
     ).on(mission.id, "rehearsal")
 
 
-def _bind(conn: Connection, mission: Mission, play: Play, scopes: tuple[str, ...]) -> Plan:
+def _bind(conn: Connection, mission: Mission, play: Play, rehearsal: dict[str, Any]) -> Plan:
+    scopes = tuple(rehearsal["scopes"])
+    if mission.offered is not None:
+        guards = tuple(Safeguard.model_validate(guard) for guard in rehearsal["safeguards"])
+        return Plan(
+            mission_id=mission.id, play=play, safeguards=guards, scopes=scopes,
+            data_versions=rehearsal["data_versions"],
+        )  # fmt: skip
     found = store.inspections(conn, mission.id)
     brief = mission.understanding
     return Plan(

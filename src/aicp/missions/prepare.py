@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from aicp.brain.brief import Coverage, ReadRequest
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import consent, flow, store
+from aicp.missions import consent, flow, offer, offered_fit, store
 from aicp.missions.define import inspect
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.opening import open_providers
@@ -34,6 +35,9 @@ def run(services: Services, mission: Mission) -> None:
         raise GateBlocked("there is no brief to prepare for")
     providers = open_providers(services, mission, actor)
     _sign_in_first(services, mission, actor, providers)
+    if mission.offered is not None:
+        _fit_offer(services, mission, actor, resources, providers)
+        return
     answers: dict[str, tuple[ReadRequest, dict[str, Any], str]] = {}
     versions = {resource.account: resource.version for resource in resources}
 
@@ -55,6 +59,25 @@ def run(services: Services, mission: Mission) -> None:
         _open_gate(conn, actor, mission, covered, at=at)
 
 
+def _fit_offer(
+    services: Services, mission: Mission, actor: Actor, resources: list[Resource],
+    providers: dict[str, Provider],
+) -> None:  # fmt: skip
+    """A plan that was handed in: do its steps fit the connections, and which scopes do they need?"""
+    given = (mission.offered or {}).get("plan")
+    plan = offer.read(given) if given else None
+    covered = offered_fit.coverage_of(plan, providers, len(providers) - len(resources))
+    wrong = offered_fit.objections(plan, providers) if plan else ()
+    wanted = offered_fit.scopes_wanted(plan, providers)
+    with services.db.transaction(actor) as conn:
+        mission = store.get(conn, mission.id, lock=True)
+        if mission.current_stage != "Prepare":
+            return
+        at = services.clock()
+        _grant(conn, actor, mission, resources, providers, at=at, wanted=wanted)
+        _open_gate(conn, actor, mission, covered, at=at, wrong=wrong)
+
+
 def _sign_in_first(
     services: Services, mission: Mission, actor: Actor, providers: dict[str, Provider]
 ) -> None:
@@ -68,9 +91,11 @@ def _sign_in_first(
 
 
 def _used(mission: Mission, providers: dict[str, Provider]) -> dict[str, tuple[str, ...]]:
-    """The tools that the plays which may come of the brief would use, by account."""
+    """The tools that a handed-in plan, or the plays which may come of the brief, would use, by account."""
     from aicp.brain.needs import candidates
 
+    if mission.offered is not None:
+        return offered_fit.tools_used(mission, providers)
     brief = mission.understanding
     named = {tool for play in candidates(brief) for tool in play.tools} if brief else set()
     return {
@@ -134,13 +159,16 @@ def _read(providers: dict[str, Provider], request: ReadRequest) -> dict[str, Any
 def _grant(
     conn: Connection, actor: Actor, mission: Mission, resources: list[Resource],
     providers: dict[str, Provider], *, at: datetime,
+    wanted: Mapping[str, Sequence[str]] | None = None,
 ) -> None:  # fmt: skip
-    """Local toolkits need no sign-in; the scopes are those of their tools, used ones show later."""
+    """Local toolkits need no sign-in; the scopes are those of their tools, or what a plan asks for."""
     for rank, resource in enumerate(resources, start=1):
-        scopes = sorted({spec.scope for spec in providers[resource.account].tools()})
-        signed_in = isinstance(providers[resource.account], NeedsConsent)
-        if not signed_in:
-            store.grant(conn, mission.id, resource.account, scopes)
+        provider = providers[resource.account]
+        signed_in = isinstance(provider, NeedsConsent)
+        of_tools = sorted({spec.scope for spec in provider.tools()})
+        scopes = of_tools if wanted is None else list(wanted[resource.account])
+        if not signed_in:  # what a person signed in to was granted on the other side, or was not
+            store.request_scopes(conn, mission.id, resource.account, scopes)
         common = {
             "at": at, "mission_id": mission.id, "correlation_id": mission.correlation_id, "stage": "Prepare",
         }  # fmt: skip
@@ -167,10 +195,11 @@ def _report(
 
 
 def _open_gate(
-    conn: Connection, actor: Actor, mission: Mission, covered: Coverage, *, at: datetime
-) -> None:
+    conn: Connection, actor: Actor, mission: Mission, covered: Coverage, *, at: datetime,
+    wrong: tuple[str, ...] = (),
+) -> None:  # fmt: skip
     problems = tuple(row.problem for row in store.connections(conn, mission.id) if row.problem)
-    facts = Facts(scopes_granted=True, coverage=covered.percent, problems=problems)
+    facts = Facts(scopes_granted=True, coverage=covered.percent, problems=(*problems, *wrong))
     shut = reasons("Prepare", facts)
     status = "ready" if not shut else "needs_data"
     store.change(conn, mission.id, at, coverage_percent=covered.percent, readiness=status)
@@ -189,7 +218,7 @@ def _open_gate(
         return
     gaps = [gap for part in covered.parts for gap in part.gaps]
     store.mark_stage(conn, mission.id, "Prepare", "blocked", at=at, reason=shut[0], output=output)
-    reason = "; ".join([*shut, *gaps][:4])
+    reason = "; ".join(dict.fromkeys([*shut, *gaps][:4]))
     store.change(conn, mission.id, at, status="blocked", blocking_reason=reason)
 
 

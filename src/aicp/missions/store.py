@@ -53,6 +53,10 @@ class Mission:
     updated_at: datetime
     completed_at: datetime | None
     undo_until: datetime | None
+    driver: str = "self"  # who makes the approved calls: our executor, or the agent of a token
+    offered: dict[str, Any] | None = (
+        None  # {"plan", "source", "where"}: handed in, not planned here
+    )
 
     @property
     def understanding(self) -> Brief | None:
@@ -72,18 +76,19 @@ _MISSION = (
     " p.roles as owner_roles, m.status, m.current_stage, m.readiness, m.run_state, m.blocking_reason,"
     " m.priority, m.correlation_id, m.brain, m.brief, m.brief_version, m.brief_locked_at,"
     " m.coverage_percent::float8 as coverage_percent, m.plan_digest, m.cursor_seq, m.step_count, m.stumbles,"
-    " m.created_at, m.updated_at, m.completed_at, m.undo_until"
+    " m.created_at, m.updated_at, m.completed_at, m.undo_until, m.driver, m.offered"
 )
 
 
 def add(
     conn: Connection, actor: Actor, *, mission_id: str, title: str, intent: str, priority: int,
-    correlation_id: str, at: datetime,
+    correlation_id: str, at: datetime, driver: str = "self",
+    offered: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
     conn.execute(
         "insert into missions (id, tenant_id, title, intent, owner_id, status, current_stage, readiness,"
-        " priority, correlation_id, created_at, updated_at)"
-        " values (%s, %s, %s, %s, %s, 'draft', 'Home', 'unknown', %s, %s, %s, %s)",
+        " priority, correlation_id, created_at, updated_at, driver, offered)"
+        " values (%s, %s, %s, %s, %s, 'draft', 'Home', 'unknown', %s, %s, %s, %s, %s, %s)",
         (
             mission_id,
             actor.tenant_id,
@@ -94,6 +99,8 @@ def add(
             correlation_id,
             at,
             at,
+            driver,
+            Jsonb(offered) if offered is not None else None,
         ),
     )
     for stage in STAGES:
@@ -179,6 +186,14 @@ def save_brief(
         (Jsonb({"brief": brief.model_dump(mode="json"), "accepted": sorted(accepted)}), brief.brain, at,
          mission_id),
     )  # fmt: skip
+
+
+def save_offer(conn: Connection, mission_id: str, offered: dict[str, Any], *, at: datetime) -> None:
+    """Keep what was handed in; a later proposal replaces an earlier one."""
+    conn.execute(
+        "update missions set offered = %s, updated_at = %s where id = %s",
+        (Jsonb(offered), at, mission_id),
+    )
 
 
 # Stages ---------------------------------------------------------------------------------------
@@ -335,6 +350,16 @@ def grant(conn: Connection, mission_id: str, account: str, scopes: Sequence[str]
     conn.execute(
         "update connections set requested_scopes = %s, granted_scopes = %s where mission_id = %s and account = %s",
         (sorted(scopes), sorted(scopes), mission_id, account),
+    )
+
+
+def request_scopes(conn: Connection, mission_id: str, account: str, scopes: Sequence[str]) -> None:
+    """Ask for exactly these scopes; where no sign-in is needed they are granted with it."""
+    conn.execute(
+        "update connections set requested_scopes = %(scopes)s,"
+        " granted_scopes = case when auth = 'none' then %(scopes)s else granted_scopes end"
+        " where mission_id = %(mission)s and account = %(account)s",
+        {"scopes": sorted(scopes), "mission": mission_id, "account": account},
     )
 
 

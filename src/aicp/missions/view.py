@@ -22,7 +22,7 @@ def summary(mission: Mission) -> dict[str, Any]:
         "coverage_percent": mission.coverage_percent, "step": mission.cursor_seq, "steps": mission.step_count,
         "created_at": mission.created_at, "updated_at": mission.updated_at,
         "completed_at": mission.completed_at, "undo_until": mission.undo_until,
-        "correlation_id": mission.correlation_id,
+        "correlation_id": mission.correlation_id, "driver": mission.driver,
         "next": next_command(mission),
     }  # fmt: skip
 
@@ -61,6 +61,8 @@ def next_command(mission: Mission) -> str:
         return f"aicp mission evidence {mission.id}"
     if mission.run_state in ("stopped", "undo_stopped", "undone_partly"):
         return f"aicp mission undo {mission.id}"
+    if key == "Plan" and mission.driver == "agent" and not (mission.offered or {}).get("plan"):
+        return f"aicp mission token {mission.id}"
     commands = {
         "blocked": f"aicp mission resume {mission.id}",
         "Define": f"aicp mission ack {mission.id}",

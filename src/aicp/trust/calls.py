@@ -148,11 +148,14 @@ def perform(run: Run, admitted: Admitted) -> Outcome:
     _last_look(run, step, call)
     started, made = run.clock(), False
     try:
-        outcome = provider.execute(call, admitted.before)
-        made = True
-        post = provider.verify(call, admitted.before, outcome)
+        if step.mutates:
+            outcome = provider.execute(call, admitted.before)
+            made = True
+            post = provider.verify(call, admitted.before, outcome)
+        else:  # a read changes nothing to look after
+            outcome, post = Outcome(provider.read(call)), ()
     except ProviderError as error:
-        if not (made or error.unknown):
+        if not step.mutates or not (made or error.unknown):
             raise _failed(run, step, call, error) from error
         outcome = _read_back(run, admitted, error)
         _settle(run, step, call, outcome, post=(), reconciled=True, started=started)
@@ -227,6 +230,9 @@ def reconcile(run: Run, entry: journal.Entry) -> bool:
     """
     step = run.plan.play.steps[entry.seq - 1]
     provider = run.providers[entry.account]
+    if not step.mutates:  # reading once more harms nobody
+        perform(run, Admitted(step, entry.call, entry.image, provider))
+        return False
     try:
         found = provider.reconcile(entry.call, entry.image)
     except ProviderError as error:
@@ -292,7 +298,9 @@ def _name(asked: Asked) -> str:
 
 
 def _before(run: Run, step: Step, provider: Provider, call: Call) -> BeforeImage:
-    """The before-image, refused when the row is not as it was when people approved."""
+    """The before-image, refused when the row is not as it was when people approved; none of a read."""
+    if not step.mutates:
+        return BeforeImage("")
     try:
         before = provider.before(call)
     except ProviderError as error:

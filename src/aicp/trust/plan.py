@@ -37,7 +37,7 @@ class AsText:
 class Provenance(Frozen):
     """Where a value comes from. `trusted` is False for what was first seen in untrusted content."""
 
-    source: Literal["intent", "cell", "formula", "template", "policy", "human", "output"]
+    source: Literal["intent", "cell", "formula", "template", "policy", "human", "agent", "output"]
     where: str  # "words 12-20: 'over $50k'", "accounts.csv row A-017 column email", "step 3"
     trusted: bool = True
 
