@@ -66,6 +66,10 @@ undone = "the note is written again, unless somebody used its name since"
 """
 
 
+def world(kind: str, folder: Path) -> World:
+    return {"mcp_notes": notes_world, "mcp_files": files_world}[kind](folder)
+
+
 def connected(file: Path, name: str, work: Path) -> Connection:
     return named("mcp", name, Where(Path, work, {"mcp_file": str(file)}))
 
