@@ -1,8 +1,8 @@
 """A small MCP server of notes in one folder, with knobs that make it misbehave.
 
 Knobs are read from knobs.json beside the notes at every call, so a running server can be spoiled:
-`after`: what happens once a change is written: hang, die, fail, loud. `size`: bytes that `get` pads.
-`--schema` N adds an argument to `put`; `--version` changes what the server says of itself.
+`after`: hang, die or fail once a change is written, or refuse to write it. `size` pads what `get`
+gives, `loud` is the length of what `put` answers. `schema`, read at the start, adds an argument to `put`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 words = argparse.ArgumentParser()
 words.add_argument("folder", type=Path)
-words.add_argument("--version", default="1.0")
-words.add_argument("--schema", type=int, default=1)
 words.add_argument("--port", type=int, default=0)
 given = words.parse_args()
-server = MCPServer("notes", version=given.version, instructions="Be kind to notes.")
+server = MCPServer("notes", version="1.0", instructions="Be kind to notes.", log_level="ERROR")
 BOOK = given.folder / "notes.json"
 
 
@@ -63,9 +61,9 @@ def get(name: str) -> str:
     book = notes()
     if name not in book:
         raise ToolError(f"no note {name}")
-    print(
-        f"reading {name} for TOKEN={os.environ.get('TOKEN', '')} kim@acme.example", file=sys.stderr
-    )
+    token = os.environ.get("TOKEN", "")
+    sys.stderr.write(f"reading {name} for TOKEN={token} kim@acme.example\n")
+    sys.stderr.flush()
     return book[name] + "x" * int(knob("size") or 0)
 
 
@@ -74,7 +72,7 @@ def put(name: str, text: str) -> str:
     if knob("after") == "refuse":
         raise ToolError("the book is closed")
     commit(notes() | {name: text})
-    return f"wrote {name} in {given.folder}"
+    return "x" * int(knob("loud") or 0) or f"wrote {name} in {given.folder}"
 
 
 def put_for(name: str, text: str, owner: str = "") -> str:
@@ -97,7 +95,7 @@ def environment() -> dict[str, str]:
 
 for tool in (listed, get, delete, environment):
     server.add_tool(tool)
-server.add_tool(put if given.schema == 1 else put_for, name="put")
+server.add_tool(put if knob("schema") is None else put_for, name="put")
 if given.port:
     server.run("streamable-http", port=given.port)
 else:

@@ -82,10 +82,18 @@ def write_book(folder: Path, notes: dict[str, str]) -> None:
     (folder / "notes.json").write_text(json.dumps(notes))
 
 
+def home_of(folder: Path, name: str) -> Path:
+    """An empty folder for a server, the same for every test of a run: so is the server, then."""
+    home = folder.parent / name
+    home.mkdir(exist_ok=True)
+    for path in home.iterdir():
+        path.unlink()
+    return home.resolve()
+
+
 def notes_file(folder: Path) -> Path:
-    """The folder of the notes server and its declaration beside it."""
-    home = folder / "home"
-    home.mkdir()
+    """The folder of the notes server, two notes in it, and its declaration in the test's own."""
+    home = home_of(folder, "mcp-notes")
     write_book(home, {"two": "Zwei", "three": "3, überall"})
     file = folder / "mcp.toml"
     file.write_text(DECLARED.format(python=sys.executable, script=NOTES, folder=home))
@@ -93,7 +101,7 @@ def notes_file(folder: Path) -> Path:
 
 
 def notes_world(folder: Path) -> World:
-    file, home = notes_file(folder), folder / "home"
+    file, home = notes_file(folder), folder.parent / "mcp-notes"
 
     def meddle(call: Call) -> None:
         write_book(home, book(home) | {call.args["name"]: "Theirs"})
@@ -112,12 +120,10 @@ def notes_world(folder: Path) -> World:
 
 
 def files_world(folder: Path) -> World:
-    home = folder / "home"
-    home.mkdir()
+    home = home_of(folder, "mcp-files")
     (home / "a.txt").write_text("Grüße\r\nzwei\n")
     (home / "b.txt").write_text("b")
     (home / "a.txt").chmod(0o750)
-    at = str(home.resolve())
 
     def meddle(call: Call) -> None:
         touched = Path(call.args.get("destination") or call.args["path"])
@@ -127,17 +133,17 @@ def files_world(folder: Path) -> World:
         "mcp_files",
         connected(documented(folder, files=home), "files", folder / "work"),
         (
-            Call("mcp_files.replace_text", {"path": f"{at}/a.txt", "content": "neu\n"}, "f1"),
+            Call("mcp_files.replace_text", {"path": f"{home}/a.txt", "content": "neu\n"}, "f1"),
             Call(
                 "mcp_files.move_file",
-                {"source": f"{at}/b.txt", "destination": f"{at}/c.txt"},
+                {"source": f"{home}/b.txt", "destination": f"{home}/c.txt"},
                 "f2",
             ),
         ),
         (
-            Call("mcp_files.read_text_file", {"path": f"{at}/a.txt"}),
-            Call("mcp_files.list_directory", {"path": at}),
-            Call("mcp_files.search_files", {"path": at, "pattern": "**/*.txt"}),
+            Call("mcp_files.read_text_file", {"path": f"{home}/a.txt"}),
+            Call("mcp_files.list_directory", {"path": str(home)}),
+            Call("mcp_files.search_files", {"path": str(home), "pattern": "**/*.txt"}),
         ),
         meddle,
     )
@@ -148,13 +154,13 @@ def documented(folder: Path, *, files: Path | None = None, repo: Path | None = N
     blocks = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), re.DOTALL)
     text = "\n".join(block for block in blocks if "[servers." in block)
     if files:
-        text = text.replace("/srv/notes", str(files.resolve())).replace(
-            "/opt/mcp/node_modules", str(npm_servers())
+        text = text.replace("/path/to/notes", str(files.resolve())).replace(
+            "/usr/local/mcp/node_modules", str(npm_servers())
         )
         text = text.replace('command = "node"', f'command = "{node()}"')
     if repo:
-        text = text.replace("/srv/repo", str(repo.resolve()))
-        text = text.replace("/opt/mcp/git", str(pypi_server("mcp-server-git", GIT)))
+        text = text.replace("/path/to/repo", str(repo.resolve()))
+        text = text.replace("/usr/local/mcp/git", str(pypi_server("mcp-server-git", GIT)))
     file = folder / "mcp.toml"
     file.write_text(text)
     return file

@@ -72,7 +72,7 @@ class Tool(Part):
     title: str = ""
     description: str = ""
     scope: str = Field(default="", pattern=r"^[a-z0-9_.-]*$")
-    sensitive: list[str] = Field(default_factory=list)
+    sensitive: list[str] | None = None  # arguments that say who, where, how much; unsaid: all
     tier: Literal["", "T1", "T2", "T3", "T4", "T5"] = ""
     look: list[Reading] = Field(default_factory=list)  # what the call touches
     needs: list[Any] = Field(default_factory=list)  # what `look` must show before

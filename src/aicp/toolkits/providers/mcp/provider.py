@@ -33,6 +33,7 @@ from aicp.toolkits.providers.mcp.answers import looked, state_of, version_of
 from aicp.toolkits.providers.mcp.declared import Server, Tool, server_called
 from aicp.toolkits.providers.mcp.rehearsal import Dry, copied
 from aicp.toolkits.providers.mcp.server import Listing, ToolFailed, remote
+from aicp.toolkits.providers.mcp.session import HIDDEN
 from aicp.toolkits.providers.mcp.specs import Offer, offer
 from aicp.toolkits.providers.mcp.templates import ANY, PRESENT, fill, fits, holes
 
@@ -106,9 +107,9 @@ class McpProvider:
                     f"{call.tool} needs another start: by {reading.tool} {there}",
                     hint="read what is there, and choose the tool that fits",
                 )
-        if tool.undo and any(LOST in str(found) for found in seen):
+        if tool.undo and any(lost in str(found) for found in seen for lost in (LOST, HIDDEN)):
             raise ProviderError(
-                f"what {call.tool} would replace is not all text, so it could not be given back",
+                f"what {call.tool} would replace is not plain text that could be given back",
                 hint="change it by other means",
             )
         return BeforeImage(version_of(seen), {"seen": seen})

@@ -29,6 +29,7 @@ from aicp.toolkits.providers.mcp.session import Launch
 
 Made = TypeVar("Made")
 PAGES = 50  # of tools; a list that never ends is cut
+SHORT = 4  # characters: a secret of fewer cannot be told from other text, and is not hidden
 REFUSED = frozenset({INVALID_PARAMS, METHOD_NOT_FOUND})  # said before anything was done
 
 
@@ -50,6 +51,11 @@ class Listing:
     version: str
     instructions: str
     tools: dict[str, Offered]
+
+
+def shown(text: str, longest: int = 80) -> str:
+    """A stranger's words on one line, without control characters, cut."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest]
 
 
 class ToolFailed(ProviderError):
@@ -75,7 +81,7 @@ class Remote:
         found = self._reading(_listed, "the list of its tools")
         if found.version != self.declared.version:
             raise ProviderError(
-                f"the MCP server '{self.name}' is version {found.version[:40] or '(unsaid)'}, "
+                f"the MCP server '{self.name}' is version {found.version or '(unsaid)'}, "
                 f"and {self.declared.version} was declared",
                 hint="look at what changed, then declare the version it has now",
             )
@@ -157,15 +163,23 @@ class Remote:
             data = {"text": "\n".join(b.text for b in result.content if isinstance(b, TextContent))}
             others = [block.type for block in result.content if not isinstance(block, TextContent)]
             data |= {"left_out": others} if others else {}
-        return json.loads(self.launch.hide(json.dumps(data)))
+        return self._hidden(data)
+
+    def _hidden(self, value: Any) -> Any:
+        """The same JSON without a secret that the server was given."""
+        if isinstance(value, str):
+            return self.launch.hide(value)
+        if isinstance(value, dict):
+            return {self.launch.hide(key): self._hidden(each) for key, each in value.items()}
+        return [self._hidden(each) for each in value] if isinstance(value, list) else value
 
     def _failed(self, tool: str, data: Json) -> ToolFailed:
-        text = " ".join(str(data.get("text") or data).split())
+        text = shown(str(data.get("text") or data), 2000)
         failed = ToolFailed(
             f"{tool} of '{self.name}' failed; the server says: {text[:300]}",
             hint="read what is there, and correct the call",
         )
-        failed.said = text[:2000]
+        failed.said = text
         return failed
 
     def _said(self, what: str, error: Exception) -> str:
@@ -175,8 +189,8 @@ class Remote:
             return f"the MCP server '{self.name}' did not answer {what} within {self.declared.timeout:g} s"
         if isinstance(error, MCPError) and error.code == CONNECTION_CLOSED:
             return f"the MCP server '{self.name}' died while it was asked for {what}"
-        text = " ".join(self.launch.hide(str(error) or type(error).__name__).split())
-        return f"the MCP server '{self.name}' did not carry out {what}: {text[:300]}"
+        text = shown(self.launch.hide(str(error)) or type(error).__name__, 300)
+        return f"the MCP server '{self.name}' did not carry out {what}: {text}"
 
 
 def remote(name: str, declared: Server, connection: Connection) -> Remote:
@@ -203,7 +217,9 @@ def remote(name: str, declared: Server, connection: Connection) -> Remote:
         url=declared.url,
         headers={key: value(part) for key, part in declared.headers.items()},
         start_timeout=declared.start_timeout,
-        secrets=tuple(sorted(filter(None, values.values()), key=len, reverse=True)),
+        secrets=tuple(
+            sorted((v for v in values.values() if len(v) >= SHORT), key=len, reverse=True)
+        ),
     )
     return Remote(name, declared, launch)
 
@@ -221,7 +237,10 @@ async def _listed(client: Client) -> Listing:
             break
     info = client.server_info
     return Listing(
-        info.name if info else "", info.version if info else "", client.instructions or "", tools
+        shown(info.name) if info else "",
+        shown(info.version) if info else "",
+        client.instructions or "",
+        tools,
     )
 
 

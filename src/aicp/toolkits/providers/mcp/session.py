@@ -29,6 +29,7 @@ from aicp.toolkits.providers.base import ProviderError
 from aicp.toolkits.providers.mcp.stderr import Stderr
 
 Made = TypeVar("Made")
+HIDDEN = "<secret>"
 LAUNCH = Path(__file__).with_name("launch.py")
 GRACE = 5.0  # seconds beyond the SDK's own limit before the loop itself counts as stuck
 
@@ -55,7 +56,7 @@ class Launch:
 
     def hide(self, text: str) -> str:
         for secret in self.secrets:
-            text = text.replace(secret, "<secret>")
+            text = text.replace(secret, HIDDEN)
         return text
 
 

@@ -18,7 +18,7 @@ from jsonschema.exceptions import SchemaError
 from aicp.kernel.canonical import digest, sha256
 from aicp.toolkits.model import Json, ToolSpec, UndoTier
 from aicp.toolkits.providers.mcp.declared import Reading, Server, Tool, tier_of
-from aicp.toolkits.providers.mcp.server import Listing, Offered
+from aicp.toolkits.providers.mcp.server import Listing, Offered, shown
 from aicp.toolkits.providers.mcp.templates import holes
 
 SAID = 300  # characters of a server's own description that are shown
@@ -48,7 +48,8 @@ def offer(name: str, server: Server, listing: Listing) -> Offer:
         else:
             tools.append(_spec(name, server, called, tool, listing))
     used = {server.server_tool(called) for called in server.tools}
-    return Offer(tuple(tools), refused, tuple(sorted(listing.tools.keys() - used)))
+    undeclared = sorted(listing.tools.keys() - used)
+    return Offer(tuple(tools), refused, tuple(map(shown, undeclared)))
 
 
 def schema_pin(offered: Offered) -> str:
@@ -60,7 +61,7 @@ def _problems(server: Server, called: str, listing: Listing) -> Iterator[str]:
     tool = server.tools[called]
     for used in _used(server, called):
         if used not in listing.tools:
-            yield f"the server has no tool '{used[:60]}'"
+            yield f"the server has no tool '{shown(used)}'"
             return
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,80}", called):
         yield "its name is not letters, digits, '_' and '-': declare it under another, with 'uses'"
@@ -70,7 +71,7 @@ def _problems(server: Server, called: str, listing: Listing) -> Iterator[str]:
     yield from _schema_problems(offered.schema)
     known = offered.schema.get("properties", {})
     named = {hole.split(".")[1] for hole in _holes(tool) if hole.startswith("args.")}
-    for argument in (*tool.sensitive, *sorted(named)):
+    for argument in (*(tool.sensitive or ()), *sorted(named)):
         if argument not in known:
             yield f"the declaration speaks of the argument '{argument[:60]}', which it has not"
 
@@ -80,7 +81,7 @@ def _schema_problems(schema: Json) -> Iterator[str]:
         yield "its schema is not that of an object"
         return
     if outside := next((ref for ref in _refs(schema) if not ref.startswith("#")), ""):
-        yield f"its schema refers to {outside[:80]}, outside itself"
+        yield f"its schema refers to {shown(outside)}, outside itself"
     try:
         Draft202012Validator.check_schema(_closed(schema, ""))
         digest(schema)
@@ -101,16 +102,22 @@ def _spec(name: str, server: Server, called: str, tool: Tool, listing: Listing) 
         scope=f"mcp_{name}:{tool.scope or ('write' if tool.does == 'mutate' else 'read')}",
         undo="" if tool.does == "read" else tool.undone or UNDONE.get(tier, ""),
         residue=tool.residue,
-        sensitive=tuple(tool.sensitive),
+        sensitive=_sensitive(tool, offered),
         untrusted=True,
     )
 
 
+def _sensitive(tool: Tool, offered: Offered) -> tuple[str, ...]:
+    """Where the operator did not say, every argument may name a person, a place or an amount."""
+    known = offered.schema.get("properties", {})
+    return tuple(sorted(known) if tool.sensitive is None else tool.sensitive)
+
+
 def _said(offered: Offered) -> str:
-    said = " ".join("".join(c if c.isprintable() else " " for c in offered.description).split())
+    said = shown(offered.description, SAID)
     if not said:
         return "The server describes it with no word."
-    return f"The server's own words, which nobody checked: “{said[:SAID]}”"
+    return f"The server's own words, which nobody checked: “{said}”"
 
 
 def _closed(schema: Json, pin: str) -> Json:
