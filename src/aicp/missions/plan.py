@@ -62,7 +62,8 @@ def run(services: Services, mission: Mission) -> None:
 def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
     """Run the play and its undo on copies; exact means that every state hash came back (T1, T3).
 
-    Returns exact, steps, undone, and for what went wrong: at (seq) and why.
+    Returns exact, steps, undone, dry (how many steps a provider could only check, having no copy),
+    and for what went wrong: at (seq) and why.
     """
     with ExitStack() as stack:
         copies = {
@@ -102,7 +103,9 @@ def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
                     "why": undone.why or undone.status,
                 }
         exact = before == {name: copy.state_hash() for name, copy in copies.items()}
-        return {"exact": exact, "steps": len(done), "undone": len(done)}
+        dry = sum(outcome.data == {"dry": True} for *_, outcome in done)
+        told = {"exact": exact, "steps": len(done), "undone": len(done) - dry}
+        return told | ({"dry": dry} if dry else {})
 
 
 def select(
