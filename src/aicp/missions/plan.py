@@ -65,6 +65,13 @@ def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
     Returns exact, steps, undone, dry (how many steps a provider could only check, having no copy),
     and for what went wrong: at (seq) and why.
     """
+    try:
+        return _rehearsed(play, providers)
+    except ProviderError as error:  # there is no copy to be had, or it could not be taken back
+        return {"exact": False, "steps": 0, "at": 1, "why": error.message}
+
+
+def _rehearsed(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
     with ExitStack() as stack:
         copies = {
             name: stack.enter_context(provider.rehearsal())
