@@ -104,3 +104,13 @@ def test_a_server_that_is_not_declared_is_no_source(flight: Flight, home: Path) 
     with pytest.raises(BadInput, match="no MCP server 'other' is declared") as refused:
         flight.new(connect=("mcp:other",))
     assert refused.value.hint == "declared: notes"
+
+
+def test_a_copy_that_cannot_be_had_refuses_the_play_in_one_sentence(
+    flight: Flight, home: Path
+) -> None:
+    mission = flight.to_plan(connect=("mcp:notes",))
+    (home / "out").symlink_to("/etc")
+    found = offer(flight, mission)
+    assert not found["exact"]
+    assert "leads outside" in found["why"]

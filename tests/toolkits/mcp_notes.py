@@ -1,7 +1,7 @@
 """A small MCP server of notes in one folder, with knobs that make it misbehave.
 
 Knobs are read from knobs.json beside the notes at every call, so a running server can be spoiled:
-`after`: hang, die or fail once a change is written, or refuse to write it. `size` pads what `get`
+`after`: hang, die, fail or break the protocol once a change is written, or refuse to write it. `size` pads what `get`
 gives, `loud` is the length of what `put` answers. `schema`, read at the start, adds an argument to `put`.
 """
 
@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from mcp import MCPError
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
@@ -49,6 +50,8 @@ def commit(book: dict[str, str]) -> None:
         os._exit(3)
     if after == "fail":
         raise ToolError("it broke, and the note is there")
+    if after == "protocol":
+        raise MCPError(-32000, "it broke, and the note is there")
 
 
 def listed() -> dict[str, str]:

@@ -233,7 +233,7 @@ def test_a_server_that_hangs_after_its_commit_is_killed_and_read_back(notes: Not
     assert notes.open().undo(CREATE, before, found.outcome).status is UndoStatus.RESTORED
 
 
-@pytest.mark.parametrize("after", ["die", "fail"])
+@pytest.mark.parametrize("after", ["die", "fail", "protocol"])
 def test_a_server_that_fails_after_its_commit_leaves_the_outcome_unknown(
     notes: Notes, after: str
 ) -> None:

@@ -13,7 +13,7 @@ from aicp.kernel.canonical import sha256
 from aicp.toolkits.model import Json
 from aicp.toolkits.providers.base import ProviderError
 from aicp.toolkits.providers.local.files import unreadable
-from aicp.toolkits.providers.mcp.declared import Folder, Reading
+from aicp.toolkits.providers.mcp.form import Folder, Reading
 from aicp.toolkits.providers.mcp.server import ToolFailed
 from aicp.toolkits.providers.mcp.templates import MISSING, fill, look_up
 

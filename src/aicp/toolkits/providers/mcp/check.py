@@ -10,7 +10,8 @@ from pathlib import Path
 from aicp.toolkits.model import Json, ToolSpec
 from aicp.toolkits.providers.base import Connection, ProviderError, no_secrets
 from aicp.toolkits.providers.mcp import session
-from aicp.toolkits.providers.mcp.declared import Server, names_in, server_called
+from aicp.toolkits.providers.mcp.declared import names_in, server_called
+from aicp.toolkits.providers.mcp.form import Server
 from aicp.toolkits.providers.mcp.server import Listing, remote
 from aicp.toolkits.providers.mcp.specs import offer, schema_pin
 

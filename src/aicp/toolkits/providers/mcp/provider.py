@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +29,8 @@ from aicp.toolkits.providers.local.checked import checked
 from aicp.toolkits.providers.local.done import Done
 from aicp.toolkits.providers.local.files import locked
 from aicp.toolkits.providers.mcp.answers import looked, state_of, version_of
-from aicp.toolkits.providers.mcp.declared import Server, Tool, server_called
+from aicp.toolkits.providers.mcp.declared import server_called
+from aicp.toolkits.providers.mcp.form import Server, Tool
 from aicp.toolkits.providers.mcp.rehearsal import Dry, copied
 from aicp.toolkits.providers.mcp.server import Listing, ToolFailed, remote
 from aicp.toolkits.providers.mcp.session import HIDDEN
@@ -55,11 +55,14 @@ class McpProvider:
     """One declared server."""
 
     def __init__(self, connection: Connection, handle: Handle | None = None) -> None:
-        """Args:
-        handle: the server of a rehearsal; None: the declared one itself.
+        """Open it; the server is started when this process has none yet.
+
+        Args:
+            handle: the server of a rehearsal; None: the declared one itself.
 
         Raises:
-            ProviderError: the declaration is refused, or a secret or the command is missing.
+            ProviderError: the declaration is refused, a secret or the command is missing, or the
+                server does not start or is of another version.
         """
         self.connection = connection
         name, file = str(connection.config.get("server", "")), connection.config.get("file", "")
@@ -67,16 +70,14 @@ class McpProvider:
         self._server: Handle = handle or remote(name, self._declared, connection)
         self._target = f"mcp {file}#{name}"
         self._done = Done(connection.work_dir, self._target)
-
-    @cached_property
-    def _offer(self) -> Offer:
-        return offer(self._server.name, self._declared, self._server.listing())
+        self._listing = self._server.listing()
+        self._offer: Offer = offer(name, self._declared, self._listing)
 
     def tools(self) -> tuple[ToolSpec, ...]:
         return self._offer.tools
 
     def describe(self) -> Resource:
-        listing, offered = self._server.listing(), self._offer
+        listing, offered = self._listing, self._offer
         return Resource(
             toolkit=self.connection.toolkit,
             account=self.connection.account,

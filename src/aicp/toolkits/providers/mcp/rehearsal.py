@@ -26,7 +26,7 @@ from aicp.toolkits.model import (
 from aicp.toolkits.providers.base import Connection, Provider, ProviderError
 from aicp.toolkits.providers.local.checked import checked
 from aicp.toolkits.providers.local.files import private_folder, unreadable
-from aicp.toolkits.providers.mcp.declared import Server
+from aicp.toolkits.providers.mcp.form import Server
 from aicp.toolkits.providers.mcp.server import Listing, Remote, remote
 
 Renaming = Callable[[Json], Json]

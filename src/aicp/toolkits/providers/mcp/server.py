@@ -24,7 +24,7 @@ from aicp.toolkits.model import Json
 from aicp.toolkits.providers.base import Connection, ProviderError
 from aicp.toolkits.providers.local import settings
 from aicp.toolkits.providers.mcp import session as sessions
-from aicp.toolkits.providers.mcp.declared import Secret, Server
+from aicp.toolkits.providers.mcp.form import Secret, Server
 from aicp.toolkits.providers.mcp.session import Launch
 
 Made = TypeVar("Made")
@@ -97,7 +97,7 @@ class Remote:
         result = self._reading(lambda client: self._called(client, tool, args), tool)
         data = self._plain(result)
         if result.is_error:
-            raise self._failed(tool, data)
+            raise self._failed(tool, str(data.get("text") or data))
         size = len(json.dumps(data))
         if size > self.declared.max_bytes:
             raise ProviderError(
@@ -116,17 +116,16 @@ class Remote:
         session = sessions.kept(self.launch)
         try:
             result = session.request(lambda c: self._called(c, tool, args), self.declared.timeout)
-        except MCPError as error:
-            if error.code in REFUSED:
+        except Exception as error:  # noqa: BLE001, the SDK raises what the transport raised
+            if isinstance(error, MCPError) and error.code in REFUSED:
                 raise ProviderError(self._said(tool, error), hint="correct the arguments") from None
+            if self._answered(error):
+                raise self._failed(tool, str(error)) from None
             sessions.drop(session)  # killed first: what it did until now can be read back for sure
-            raise ProviderError(self._said(tool, error), unknown=True) from None
-        except Exception as error:  # noqa: BLE001, the request had left: nothing is certain
-            sessions.drop(session)
             raise ProviderError(self._said(tool, error), unknown=True) from None
         data = self._plain(result)
         if result.is_error:
-            raise self._failed(tool, data)
+            raise self._failed(tool, str(data.get("text") or data))
         size = len(json.dumps(data))
         return data if size <= self.declared.max_bytes else {"cut": True, "bytes": size}
 
@@ -138,20 +137,18 @@ class Remote:
         sessions.close(self.launch)
 
     def _reading(self, ask: Callable[[Client], Any], what: str) -> Any:
-        session = sessions.kept(self.launch)
-        try:
-            return session.request(ask, self.declared.timeout)
-        except Exception as error:  # noqa: BLE001, the SDK raises what the transport raised
-            sessions.drop(session)
-            closed = isinstance(error, MCPError) and error.code == CONNECTION_CLOSED
-            if not closed:
-                raise ProviderError(self._said(what, error), retryable=True) from None
-        session = sessions.kept(self.launch)
-        try:
-            return session.request(ask, self.declared.timeout)
-        except Exception as error:  # noqa: BLE001
-            sessions.drop(session)
-            raise ProviderError(self._said(what, error), retryable=True) from None
+        for again in (True, False):
+            session = sessions.kept(self.launch)
+            try:
+                return session.request(ask, self.declared.timeout)
+            except Exception as error:  # noqa: BLE001, the SDK raises what the transport raised
+                if self._answered(error):
+                    raise self._failed(what, str(error)) from None
+                sessions.drop(session)
+                closed = isinstance(error, MCPError) and error.code == CONNECTION_CLOSED
+                if not (closed and again):
+                    raise ProviderError(self._said(what, error), retryable=True) from None
+        raise AssertionError("unreachable: the second try returned or raised")
 
     async def _called(self, client: Client, tool: str, args: Json) -> CallToolResult:
         return await client.call_tool(tool, args, read_timeout_seconds=self.declared.timeout)
@@ -173,8 +170,13 @@ class Remote:
             return {self.launch.hide(key): self._hidden(each) for key, each in value.items()}
         return [self._hidden(each) for each in value] if isinstance(value, list) else value
 
-    def _failed(self, tool: str, data: Json) -> ToolFailed:
-        text = shown(str(data.get("text") or data), 2000)
+    def _answered(self, error: Exception) -> bool:
+        """Whether the server itself said that it failed. Over HTTP a proxy may have said so."""
+        silent = (CONNECTION_CLOSED, REQUEST_TIMEOUT)
+        return isinstance(error, MCPError) and error.code not in silent and not self.declared.url
+
+    def _failed(self, tool: str, said: str) -> ToolFailed:
+        text = shown(self.launch.hide(said), 2000)
         failed = ToolFailed(
             f"{tool} of '{self.name}' failed; the server says: {text[:300]}",
             hint="read what is there, and correct the call",

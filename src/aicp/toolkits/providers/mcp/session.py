@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import signal
 import sys
@@ -31,6 +32,7 @@ from aicp.toolkits.providers.mcp.stderr import Stderr
 Made = TypeVar("Made")
 HIDDEN = "<secret>"
 LAUNCH = Path(__file__).with_name("launch.py")
+logging.getLogger("mcp").setLevel(logging.CRITICAL)  # it quotes what servers say, without limits
 GRACE = 5.0  # seconds beyond the SDK's own limit before the loop itself counts as stuck
 
 
@@ -142,7 +144,7 @@ class Session:
     def _signal(self) -> None:
         """SIGKILL to its process group, which is its own."""
         process = self._stderr.process if self._stderr else 0
-        if process and not self._gone.is_set():
+        if process and _is_child(process):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process, signal.SIGKILL)
 
@@ -226,6 +228,15 @@ def _forget() -> None:
 
 
 os.register_at_fork(after_in_child=_forget)
+
+
+def _is_child(process: int) -> bool:
+    """Whether the id still belongs to a process we started: one that was reaped may be anybody's."""
+    try:
+        os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -17,7 +17,8 @@ from jsonschema.exceptions import SchemaError
 
 from aicp.kernel.canonical import digest, sha256
 from aicp.toolkits.model import Json, ToolSpec, UndoTier
-from aicp.toolkits.providers.mcp.declared import Reading, Server, Tool, tier_of
+from aicp.toolkits.providers.mcp.form import Reading, Server, Tool
+from aicp.toolkits.providers.mcp.proofs import tier_of
 from aicp.toolkits.providers.mcp.server import Listing, Offered, shown
 from aicp.toolkits.providers.mcp.templates import holes
 
