@@ -17,6 +17,8 @@ from aicp.toolkits.providers.base import Provider
 from toolkits.worlds import KINDS, Outside, World, apply, world
 
 pytestmark = pytest.mark.chaos
+# A killed process takes its MCP server with it: the one that starts five times faster is enough here.
+KILLED = tuple(kind for kind in KINDS if kind != "mcp_notes")
 
 # What changes or locks anything outside: files, statements, the wire; by owner and name.
 BOUNDARIES = frozenset(
@@ -71,7 +73,7 @@ def _die_at(number: int, act: Callable[[], object]) -> NoReturn:
     os._exit(0)
 
 
-@pytest.mark.parametrize("a_world", KINDS, indirect=True)
+@pytest.mark.parametrize("a_world", KILLED, indirect=True)
 def test_a_call_killed_anywhere_has_exactly_one_effect_after_reading_back(a_world: World) -> None:
     for call in a_world.writes:
         provider = a_world.open()
@@ -103,7 +105,7 @@ def _finish(a_world: World, call: Call, before, start: str, wanted: str) -> Foun
     return found.found
 
 
-@pytest.mark.parametrize("a_world", KINDS, indirect=True)
+@pytest.mark.parametrize("a_world", KILLED, indirect=True)
 def test_an_undo_killed_anywhere_is_finished_by_the_next(a_world: World) -> None:
     for call in a_world.writes:
         provider = a_world.open()

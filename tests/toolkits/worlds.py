@@ -19,7 +19,7 @@ from aicp.toolkits.providers import open_provider
 from aicp.toolkits.providers.base import Connection, Provider
 from aicp.toolkits.providers.local.messages import call_id
 
-KINDS = ("csv", "sqlite", "postgres", "mail", "calendar")
+KINDS = ("csv", "sqlite", "postgres", "mail", "calendar", "mcp_notes", "mcp_files")
 TABLES = ("csv", "sqlite", "postgres")
 SENDER = "Riley <riley@ourside.example>"
 
@@ -71,6 +71,10 @@ class World:
 
 
 def world(kind: str, folder: Path, outside: Outside) -> World:
+    if kind.startswith("mcp_"):
+        from toolkits import world_mcp
+
+        return world_mcp.world(kind, folder)
     return {"mail": _mail, "calendar": _calendar}.get(kind, _table)(kind, folder, outside)
 
 

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Toolkits that rest, and how much of each quota is used.",
     ),
     "evidence": ("aicp.cli.evidence:evidence", "Verify evidence bundles."),
+    "mcp": ("aicp.cli.mcp:mcp", "MCP servers that missions may use."),
     "people": ("aicp.cli.people:people", "Who may do what."),
     "secret": ("aicp.cli.secret:secret", "What connections sign in with."),
     "login": ("aicp.cli.people:login", "A one-time link into the console."),

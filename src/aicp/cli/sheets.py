@@ -194,6 +194,8 @@ def _play(offer: Doc, look: Look) -> Iterator[str]:
 
 
 def rehearsed(rehearsal: Doc) -> str:
+    if rehearsal.get("exact") and rehearsal.get("dry"):
+        return f"{rehearsal['dry']} of {rehearsal['steps']} steps were checked only, not tried: there is no copy to try them on"
     if rehearsal.get("exact"):
         return f"exact: {rehearsal['steps']} steps done and taken back on a copy, state hash equal"
     return f"FAILED at step {rehearsal.get('at', '?')}: {rehearsal.get('why', 'the state did not come back')}"

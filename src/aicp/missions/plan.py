@@ -93,8 +93,16 @@ def _take_offer(
 def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
     """Run the play and its undo on copies; exact means that every state hash came back (T1, T3).
 
-    Returns exact, steps, undone, and for what went wrong: at (seq) and why.
+    Returns exact, steps, undone, dry (how many steps a provider could only check, having no copy),
+    and for what went wrong: at (seq) and why.
     """
+    try:
+        return _rehearsed(play, providers)
+    except ProviderError as error:  # there is no copy to be had, or it could not be taken back
+        return {"exact": False, "steps": 0, "at": 1, "why": error.message}
+
+
+def _rehearsed(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
     with ExitStack() as stack:
         copies = {
             name: stack.enter_context(provider.rehearsal())
@@ -136,7 +144,9 @@ def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
                     "why": undone.why or undone.status,
                 }
         exact = before == {name: copy.state_hash() for name, copy in copies.items()}
-        return {"exact": exact, "steps": len(play.steps), "undone": len(done)}
+        dry = sum(bool(outcome.data.get("dry_run")) for *_, outcome in done)
+        told = {"exact": exact, "steps": len(play.steps), "undone": len(done) - dry}
+        return told | ({"dry": dry} if dry else {})
 
 
 def select(

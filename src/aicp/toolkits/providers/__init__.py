@@ -17,9 +17,13 @@ LOCAL: dict[str, str] = {
     "calendar": "aicp.toolkits.providers.local.calendar:LocalCalendar",
 }
 # every other provider serves whatever toolkits it finds
-REMOTE: dict[str, str] = {}
+REMOTE: dict[str, str] = {
+    "mcp": "aicp.toolkits.providers.mcp.provider:McpProvider",
+}
 # what may follow `--connect`: KIND:TARGET -> a function (target, where) -> Connection
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "mcp": "aicp.toolkits.providers.mcp.declared:named",
+}
 
 
 @dataclass(frozen=True, slots=True)
