@@ -15,11 +15,18 @@ LOCAL: dict[str, str] = {
     "table": "aicp.toolkits.providers.local.table:open_table",
     "mail": "aicp.toolkits.providers.local.mail:LocalMail",
     "calendar": "aicp.toolkits.providers.local.calendar:LocalCalendar",
+    "webhook": "aicp.toolkits.providers.local.webhook:LocalWebhook",
+    "http": "aicp.toolkits.providers.local.check:HttpCheck",
+    "inbox": "aicp.toolkits.providers.local.inbox:LocalInbox",
 }
 # every other provider serves whatever toolkits it finds
 REMOTE: dict[str, str] = {}
 # what may follow `--connect`: KIND:TARGET -> a function (target, where) -> Connection
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "webhook": "aicp.toolkits.providers.local.webhook_file:named",
+    "check": "aicp.toolkits.providers.local.check:named",
+    "inbox": "aicp.toolkits.providers.local.inbox:named",
+}
 
 
 @dataclass(frozen=True, slots=True)
