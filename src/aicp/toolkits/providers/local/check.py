@@ -155,7 +155,9 @@ class HttpCheck:
 def _measured(probes: list[tuple[str, float]], args: Json) -> Json:
     """The counts of some probes, and whether they meet what was asked."""
     within = args.get("within_ms", math.inf)
-    good = [ms for status, ms in probes if status.isdecimal() and int(status) < 400 and ms <= within]
+    good = [
+        ms for status, ms in probes if status.isdecimal() and int(status) < 400 and ms <= within
+    ]
     times = sorted(ms for _, ms in probes)
     found: Json = {
         "probes": len(probes),

@@ -74,7 +74,9 @@ class Courier:
         try:
             return json_of(answer)
         except Unreadable as error:
-            raise ProviderError(f"{_place(request)}: {error}", hint="declare another call") from None
+            raise ProviderError(
+                f"{_place(request)}: {error}", hint="declare another call"
+            ) from None
 
     def deliver(self, request: Request, key: str) -> Outcome:
         """Make a call that changes something, unless it was made under this key before.
@@ -99,24 +101,12 @@ class Courier:
 
     def look(self, request: Request) -> Reconciled:
         """What the read-back says about a call."""
-        back = request.read_back
-        if back is None:
+        if request.read_back is None:
             return _unclear("nothing tells whether the call arrived: no read-back is declared")
         try:
             answer = self._ask(Request("GET", request.read_back_url), {})
-            if answer.status in (404, 410):
-                return Reconciled(Found.NOT_DONE)
-            if not 200 <= answer.status < 300:
-                return _unclear(f"reading back, {_place(request)} answered {answer.status}")
-            body = json_of(answer)
-            if back.done_when and not Draft202012Validator(back.done_when).is_valid(body):
-                return Reconciled(Found.NOT_DONE)
-            if body in (None, [], {}):
-                return _unclear("the read-back answered with nothing, which says neither yes nor no")
-            return Reconciled(Found.DONE, outcome_of(at(body, back.result)))
-        except ProviderError as error:
-            return _unclear(f"it cannot be read back: {error.message}")
-        except Unreadable as error:
+            return _told(answer, request.read_back)
+        except (ProviderError, Unreadable) as error:
             return _unclear(f"it cannot be read back: {error}")
 
     def _send(self, request: Request, key: str, *, repeated: bool) -> Outcome:
@@ -192,6 +182,20 @@ def _accepted(answer: Answer) -> Outcome:
         return outcome_of(json_of(answer))
     except Unreadable as error:
         return outcome_of(None, str(error))
+
+
+def _told(answer: Answer, back: ReadBack) -> Reconciled:
+    """Yes, no or neither, by the status and the declared form of a yes."""
+    if answer.status in (404, 410):
+        return Reconciled(Found.NOT_DONE)
+    if not 200 <= answer.status < 300:
+        return _unclear(f"the read-back was answered with {answer.status}")
+    body = json_of(answer)
+    if back.done_when and not Draft202012Validator(back.done_when).is_valid(body):
+        return Reconciled(Found.NOT_DONE)
+    if body in (None, [], {}):
+        return _unclear("the read-back was answered with nothing, which is neither yes nor no")
+    return Reconciled(Found.DONE, outcome_of(at(body, back.result)))
 
 
 def _unclear(why: str) -> Reconciled:

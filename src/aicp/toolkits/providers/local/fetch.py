@@ -106,7 +106,7 @@ def _exchange(
         answer = line.getresponse()
         text = answer.read(limit + 1)
         if answer.length and len(text) <= limit:
-            raise http.client.IncompleteRead(text, answer.length)  # noqa: TRY301, one story
+            raise http.client.IncompleteRead(text, answer.length)
     except (OSError, http.client.HTTPException) as error:
         raise ProviderError(
             f"the line to {address.place} broke while the answer was awaited: {_words(error)}",

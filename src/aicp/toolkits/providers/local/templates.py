@@ -58,7 +58,9 @@ def at(value: Any, path: str) -> Any:
         elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
             value = value[int(part)]
         else:
-            raise ProviderError(f"there is no {path}", hint="compare the declaration and the answer")
+            raise ProviderError(
+                f"there is no {path}", hint="compare the declaration and the answer"
+            )
     return value
 
 

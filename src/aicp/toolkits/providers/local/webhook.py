@@ -155,9 +155,7 @@ class LocalWebhook:
     def _alone(self, key: str):  # noqa: ANN202, the lock's own type
         return locked(self.connection.work_dir, f"webhook {self.connection.account} {key}")
 
-    def _compensate(
-        self, call: Call, again: Call, made_up: Compensation, outcome: Outcome
-    ) -> str:
+    def _compensate(self, call: Call, again: Call, made_up: Compensation, outcome: Outcome) -> str:
         """Why it could not be made up for, "" when it was.
 
         Raises:

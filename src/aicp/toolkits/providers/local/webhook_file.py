@@ -48,7 +48,10 @@ def _refs(value: Any) -> Iterator[Any]:
 
 def _arguments(value: Json) -> Json:
     """A closed object: what is not declared cannot be sent."""
-    if value.get("type", "object") != "object" or value.get("additionalProperties") not in (None, False):
+    if value.get("type", "object") != "object" or value.get("additionalProperties") not in (
+        None,
+        False,
+    ):
         raise ValueError("the body's schema must be a closed object")  # fmt: skip
     closed = {"properties": {}, "required": []} | value
     return closed | {"type": "object", "additionalProperties": False}
@@ -139,7 +142,9 @@ class Declaration(Part):
     name: str = Field(default="", max_length=80)
     secret: str = Field(default="", pattern=f"^({SECRET_NAMES.pattern})?$")
     scheme: str = Field(default="Bearer", pattern=r"^[A-Za-z-]{0,20}$")
-    endpoints: dict[Annotated[str, Field(pattern=NAME)], Endpoint] = Field(min_length=1, max_length=50)
+    endpoints: dict[Annotated[str, Field(pattern=NAME)], Endpoint] = Field(
+        min_length=1, max_length=50
+    )
 
     @model_validator(mode="after")
     def _kept_secret(self) -> Declaration:

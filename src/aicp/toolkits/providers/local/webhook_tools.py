@@ -7,8 +7,11 @@ from aicp.toolkits.providers.local.webhook_file import Declaration, Endpoint
 
 # Arguments of these names say who, where or how much, also when nobody declares them so.
 TELLING = frozenset(
-    "to cc bcc recipient recipients email phone url uri link callback host path file folder sql"
-    " query amount price total quantity currency account iban user channel".split()
+    (
+        *("to", "cc", "bcc", "recipient", "recipients", "email", "phone", "user", "channel"),
+        *("url", "uri", "link", "callback", "host", "path", "file", "folder", "sql", "query"),
+        *("amount", "price", "total", "quantity", "currency", "account", "iban"),
+    )
 )
 
 
