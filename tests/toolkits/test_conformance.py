@@ -292,6 +292,22 @@ CALENDAR_CALLS = st.one_of(
     ),
     st.builds(lambda u: ("calendar.cancel", {"uid": u}), UIDS),
 )
+MAILS = st.sampled_from(["1.a.host", "3.c.host", "4.d.host", "5.e.host", "9.z.host"])
+INBOX_CALLS = st.one_of(
+    st.builds(lambda m, seen: ("inbox.seen", {"id": m, "seen": seen}), MAILS, st.booleans()),
+    st.builds(
+        lambda m, label, how: ("inbox.label", {"id": m, how: [label]}),
+        MAILS,
+        st.sampled_from(["flagged", "answered"]),
+        st.sampled_from(["add", "remove"]),
+    ),
+    st.builds(
+        lambda m, folder: ("inbox.move", {"id": m, "folder": folder}),
+        MAILS,
+        st.sampled_from(["INBOX", "Old", "New.One"]),
+    ),
+    st.builds(lambda m: ("inbox.draft", {"id": m, "to": ["kim@acme.example"], "body": "x"}), MAILS),
+)
 
 
 def _prefixes(provider: Provider, calls: list) -> Iterator[None]:
@@ -348,3 +364,9 @@ def test_undo_at_every_prefix_of_any_sequence_restores_a_postgres_table(
 @settings(max_examples=50, **slow)
 def test_undo_at_every_prefix_of_any_sequence_restores_a_calendar(outside: Outside, calls) -> None:
     check_prefixes("calendar", outside, calls)
+
+
+@given(st.lists(INBOX_CALLS, max_size=6))
+@settings(max_examples=50, **slow)
+def test_undo_at_every_prefix_of_any_sequence_restores_an_inbox(outside: Outside, calls) -> None:
+    check_prefixes("inbox", outside, calls)

@@ -12,8 +12,8 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from threading import Timer
+from dataclasses import dataclass, replace
+from threading import Event, Timer
 
 from aicp.toolkits.providers.base import ProviderError
 from aicp.toolkits.providers.local.web_address import WebAddress, reachable
@@ -31,7 +31,7 @@ class Answer:
     headers: Mapping[str, str]  # names in lower case
     body: bytes
     cut: bool
-    seconds: float
+    seconds: float = 0.0
 
 
 def fetch(
@@ -54,10 +54,11 @@ def fetch(
     begun = timer()
     line = _line(address, seconds)
     try:
-        with _deadline(line, seconds):
+        with _deadline(line, seconds) as over:
             _greet(address, line)
             leaving()
-            return _exchange(address, line, method, headers or {}, body, limit, begun, timer)
+            answer = _exchange(address, line, method, headers or {}, body, limit, over)
+        return replace(answer, seconds=timer() - begun)
     finally:
         line.close()
 
@@ -98,38 +99,45 @@ def _greet(address: WebAddress, line: http.client.HTTPConnection) -> None:
 
 def _exchange(
     address: WebAddress, line: http.client.HTTPConnection, method: str, headers: Mapping[str, str],
-    body: bytes | None, limit: int, begun: float, timer: Callable[[], float],
+    body: bytes | None, limit: int, over: Event,
 ) -> Answer:  # fmt: skip
     told = {"Host": address.place, "Accept-Encoding": "identity", "Connection": "close", **headers}
     try:
         line.request(method, address.target, body, told)
         answer = line.getresponse()
         text = answer.read(limit + 1)
+        if over.is_set():  # the line was cut by us: what came so far only looks whole
+            raise TimeoutError
         if answer.length and len(text) <= limit:
             raise http.client.IncompleteRead(text, answer.length)
     except (OSError, http.client.HTTPException) as error:
+        why = "no answer in time" if over.is_set() else _words(error)
         raise ProviderError(
-            f"the line to {address.place} broke while the answer was awaited: {_words(error)}",
+            f"the line to {address.place} broke while the answer was awaited: {why}",
             hint="look at the other side before calling again",
             unknown=True,
         ) from None
     known = {name.lower(): value for name, value in answer.getheaders()}
-    return Answer(answer.status, known, text[:limit], len(text) > limit, timer() - begun)
+    return Answer(answer.status, known, text[:limit], len(text) > limit)
 
 
 @contextmanager
-def _deadline(line: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
-    """Cut the line when the time is over; timeouts alone count from each byte anew."""
-    watch = Timer(seconds, _cut, [line])
+def _deadline(line: http.client.HTTPConnection, seconds: float) -> Iterator[Event]:
+    """Cut the line when the time is over (the event is set then); timeouts alone count from each
+    byte anew.
+    """
+    over = Event()
+    watch = Timer(seconds, _cut, [line, over])
     watch.daemon = True
     watch.start()
     try:
-        yield
+        yield over
     finally:
         watch.cancel()
 
 
-def _cut(line: http.client.HTTPConnection) -> None:
+def _cut(line: http.client.HTTPConnection, over: Event) -> None:
+    over.set()
     with suppress(OSError):
         socket.socket.shutdown(line.sock, socket.SHUT_RDWR)
 

@@ -13,8 +13,10 @@ from aicp.toolkits.providers.local.messages import RULES, plain, recipients
 HEADERS = 65_536  # bytes of a mail in which its headers are looked for
 TEXT = 100_000  # characters of a text that are shown
 TOKEN = re.compile(r"<[!-;=?-~]{1,250}>")
-# the standard library's parser raises these on headers and parts that no mail should have
-MALFORMED = (ValueError, LookupError, AttributeError, TypeError, RecursionError, AssertionError)
+# The standard library's parser raises whatever it likes on what no mail should hold, an
+# UnboundLocalError among it; a part that breaks it is shown as far as it can be.
+MALFORMED = Exception
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def headed(data: bytes) -> Json:
@@ -77,6 +79,7 @@ def answer(original: bytes, to: list[str], body: str, subject: str = "") -> byte
     """
     mail = message_from_bytes(original[:HEADERS], policy=policy.compat32)
     asked = header(message_from_bytes(original[:HEADERS], policy=policy.default), "subject")[:200]
+    asked = CONTROL.sub("", asked).strip()
     own = asked if asked.casefold().startswith("re:") else f"Re: {asked}"
     reply = EmailMessage(policy=RULES)
     reply["To"] = recipients(to)

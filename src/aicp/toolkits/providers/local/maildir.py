@@ -152,10 +152,11 @@ class Maildir:
     def make(self, folder: str) -> None:
         """Create a subfolder, if it is not there."""
         home = self._folder(folder)
+        fresh = not home.exists()
         try:
             for box in BOXES:
                 (home / box).mkdir(mode=0o700, parents=True, exist_ok=True)
-            if folder != INBOX:
+            if fresh:
                 (home / "maildirfolder").touch(mode=0o600)  # Maildir++ marks its subfolders
         except OSError as error:
             raise unreadable(home, error) from None
