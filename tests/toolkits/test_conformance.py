@@ -13,26 +13,16 @@ from jsonschema import Draft202012Validator
 
 from aicp.toolkits.model import Call, Found, UndoStatus, UndoTier
 from aicp.toolkits.providers.base import Provider, ProviderError
-from toolkits.worlds import (
-    EXACT,
-    KINDS,
-    LEAVING,
-    TABLES,
-    WRITING,
-    Outside,
-    World,
-    apply,
-    world,
-)
+from toolkits.worlds import EVERY, KINDS, LEAVING, TABLES, Outside, World, apply, world
 
+every_kind = pytest.mark.parametrize("a_world", EVERY, indirect=True)
+every_writing_world = pytest.mark.parametrize("a_world", [*KINDS, *LEAVING], indirect=True)
 every_world = pytest.mark.parametrize("a_world", KINDS, indirect=True)
-every_writing_world = pytest.mark.parametrize("a_world", WRITING, indirect=True)
-every_exact_world = pytest.mark.parametrize("a_world", EXACT, indirect=True)
 every_leaving_world = pytest.mark.parametrize("a_world", LEAVING, indirect=True)
 every_table = pytest.mark.parametrize("a_world", TABLES, indirect=True)
 
 
-@every_world
+@every_kind
 def test_every_tool_is_declared_completely(a_world: World) -> None:
     for tool in a_world.open().tools():
         Draft202012Validator.check_schema(tool.args_schema)
@@ -45,14 +35,14 @@ def test_every_tool_is_declared_completely(a_world: World) -> None:
         assert bool(tool.residue) is (tool.undo_tier is UndoTier.T2)
 
 
-@every_world
+@every_kind
 def test_every_tool_is_tried_by_this_suite(a_world: World) -> None:
     tried = {call.tool for call in a_world.writes + a_world.reads}
     declared = {tool.name for tool in a_world.open().tools()}
     assert declared - tried <= {"mail.send"}  # T5: tested with the server, in test_mail
 
 
-@every_world
+@every_kind
 def test_what_is_declared_to_change_something_does_and_what_is_not_does_not(a_world: World) -> None:
     provider = a_world.open()
     specs = {tool.name: tool for tool in provider.tools()}
@@ -68,7 +58,7 @@ def test_what_is_declared_to_change_something_does_and_what_is_not_does_not(a_wo
         assert (a_world.truth() != before) is specs[call.tool].mutates, call.tool
 
 
-@every_exact_world
+@every_world
 def test_undo_restores_the_state_exactly_and_twice_is_as_good_as_once(a_world: World) -> None:
     provider = a_world.open()
     start = provider.state_hash()
@@ -166,7 +156,7 @@ def test_reading_back_tells_whether_a_call_happened(a_world: World) -> None:
         assert (found.found, found.outcome) == (Found.DONE, outcome)
 
 
-@every_exact_world
+@every_world
 def test_a_later_edit_by_somebody_else_is_never_overwritten(a_world: World) -> None:
     provider = a_world.open()
     for call in a_world.writes:
@@ -222,7 +212,7 @@ def test_a_change_between_look_and_call_is_refused(a_world: World) -> None:
     assert provider.state_hash() == theirs
 
 
-@every_exact_world
+@every_world
 def test_a_rehearsal_gives_the_same_outcomes_and_leaves_the_real_state_alone(
     a_world: World,
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from aicp.toolkits.model import Call, Found, UndoStatus
 from aicp.toolkits.providers.base import Provider, ProviderError
-from toolkits.worlds import EXACT, LEAVING, Outside, World, apply, world
+from toolkits.worlds import KINDS, LEAVING, Outside, World, apply, world
 
 pytestmark = pytest.mark.chaos
 
@@ -71,7 +71,7 @@ def _die_at(number: int, act: Callable[[], object]) -> NoReturn:
     os._exit(0)
 
 
-@pytest.mark.parametrize("a_world", EXACT, indirect=True)
+@pytest.mark.parametrize("a_world", KINDS, indirect=True)
 def test_a_call_killed_anywhere_has_exactly_one_effect_after_reading_back(a_world: World) -> None:
     for call in a_world.writes:
         provider = a_world.open()
@@ -103,7 +103,7 @@ def _finish(a_world: World, call: Call, before, start: str, wanted: str) -> Foun
     return found.found
 
 
-@pytest.mark.parametrize("a_world", EXACT, indirect=True)
+@pytest.mark.parametrize("a_world", KINDS, indirect=True)
 def test_an_undo_killed_anywhere_is_finished_by_the_next(a_world: World) -> None:
     for call in a_world.writes:
         provider = a_world.open()

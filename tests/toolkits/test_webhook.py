@@ -450,6 +450,15 @@ def test_a_declaration_is_kept_with_the_connection_and_names_its_secret_only(
     assert tool.args_schema["additionalProperties"] is False
 
 
+def test_the_example_in_the_guide_is_a_sound_declaration(tmp_path: Path) -> None:
+    guide = Path(__file__).parents[2] / "docs/missions.md"
+    text = guide.read_text().split("```toml\n")[1].split("```")[0]
+    connection = declared(tmp_path, text)
+    with open_provider(connection).rehearsal() as twin:
+        *_, outcome = apply(twin, TEA)
+    assert outcome.data == {"result": {"id": "o-0"}, "dry_run": True}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

@@ -20,11 +20,10 @@ from aicp.toolkits.providers.base import Connection, Provider
 from aicp.toolkits.providers.local.messages import call_id
 from toolkits.web_server import Shop
 
-TABLES = ("csv", "sqlite", "postgres")
-EXACT = (*TABLES, "mail", "calendar", "inbox")  # undo restores every byte
+KINDS = ("csv", "sqlite", "postgres", "mail", "calendar", "inbox")  # undo restores every byte
 LEAVING = ("webhook", "bare webhook")  # T4, T5: what happened elsewhere stays
-WRITING = (*EXACT, *LEAVING)
-KINDS = (*WRITING, "check")
+EVERY = (*KINDS, *LEAVING, "check")
+TABLES = ("csv", "sqlite", "postgres")
 SENDER = "Riley <riley@ourside.example>"
 
 CSV = (
