@@ -75,7 +75,8 @@ def new(
     """
     paths = {name: _absolute(given[name]) for name in ("calendar", "mail_folder", "delivered")}
     words = _standard_input() if intent == "-" else intent
-    body = {**given, **paths, "intent": words, "data": [_absolute(source) for source in data]}
+    body = {**given, **paths, "intent": words, "data": [_absolute(source) for source in data],
+            "connect": [connected(source) for source in given["connect"]]}  # fmt: skip
     client = here.client()
     made = client.post("/api/missions", body)
     if no_wait:
@@ -415,6 +416,13 @@ def _edit(pair: str) -> tuple[str, str | None]:
             f"'{pair}' is not NAME=WORDS", hint='write --set "audience=accounts in Spain"'
         )
     return chip.strip(), text.strip()
+
+
+def connected(source: str) -> str:
+    """KIND:TARGET with a target that begins like a path (./, ../, ~) made absolute."""
+    kind, colon, target = source.partition(":")
+    is_path = target in (".", "..") or target.startswith(("./", "../", "~"))
+    return f"{kind}{colon}{_absolute(target)}" if is_path else source
 
 
 def _absolute(source: str) -> str:
