@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aicp.toolkits.model import Call, UndoStatus
 from aicp.toolkits.providers import Where, named, open_provider
 from aicp.toolkits.providers.base import Provider, ProviderError
-from aicp.toolkits.providers.local import inbox_text
+from aicp.toolkits.providers.local import inbox_text, maildir
 from toolkits.world_inbox import lay
 from toolkits.worlds import apply
 
@@ -202,6 +202,17 @@ def test_links_pipes_and_odd_names_are_no_mails(
     for mail_id in ("7.g.host", "8.h.host", "9.pipe.host"):
         with pytest.raises(ProviderError, match="no mail"):
             inbox.read(Call("inbox.read", {"id": mail_id}))
+
+
+def test_a_mail_too_large_to_read_is_still_listed_and_triaged(
+    inbox: Provider, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maildir, "LARGEST", 100)
+    with pytest.raises(ProviderError, match="larger than 100 bytes"):
+        inbox.read(Call("inbox.read", {"id": "1.a.host"}))
+    assert ids(inbox)[-1] == "1.a.host"
+    step = apply(inbox, Call("inbox.seen", {"id": "1.a.host"}, "k"))
+    assert inbox.undo(*step).status is UndoStatus.RESTORED
 
 
 def test_two_mails_of_one_name_are_not_mixed_up(inbox: Provider, root: Path) -> None:

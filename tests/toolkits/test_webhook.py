@@ -237,6 +237,16 @@ def test_a_compensation_fills_in_what_the_call_gave_and_is_refused_when_that_is_
     assert (gone.status, gone.residue, shop.cancelled) == (UndoStatus.IMPOSSIBLE, "", ["o-1"])
 
 
+def test_an_order_that_is_deleted_again_needs_no_body(shop: Shop, tmp_path: Path) -> None:
+    declared = shop_declaration(shop.url)
+    undo = {"url": f"{shop.url}/orders/{{result.id}}", "method": "DELETE"}
+    declared["endpoints"]["order"]["compensate"] = undo
+    provider = open_provider(webhook(tmp_path, declared))
+    assert provider.undo(*apply(provider, TEA)).residue
+    assert (shop.asked[-1], shop.cancelled) == (("DELETE", "/orders/o-1"), ["o-1"])
+    assert "Content-Type" not in shop.headers[-1]
+
+
 def test_a_call_that_a_person_said_happened_is_made_up_for_by_what_is_read_back(
     known: Provider, shop: Shop
 ) -> None:

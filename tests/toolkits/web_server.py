@@ -80,6 +80,12 @@ class _Handler(BaseHTTPRequestHandler):
             made = self.shop.order(self.headers["Idempotency-Key"], json.loads(text))
         self._after(knob, made)
 
+    def do_DELETE(self) -> None:
+        self._noted([])
+        with self.shop.lock:
+            self.shop.cancelled.append(self.path.rpartition("/")[2])
+        self._raw(b"", 204)
+
     def _noted(self, knobs: list[str]) -> bool:
         self.shop.asked.append((self.command, self.path))
         self.shop.headers.append(dict(self.headers))

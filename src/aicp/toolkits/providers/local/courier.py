@@ -45,7 +45,8 @@ def requested(
     """
     back = filled_url(read_back.url, values) if read_back else ""
     if method != "GET":
-        return Request(method, url, json.dumps(body).encode(), read_back, back)
+        said = json.dumps(body).encode() if body or method != "DELETE" else None
+        return Request(method, url, said, read_back, back)
     pairs = {
         name: one if isinstance(one, str) else json.dumps(one) for name, one in sorted(body.items())
     }

@@ -184,11 +184,13 @@ class LocalInbox:
         newest = sorted(found, key=lambda mail: mail.id, reverse=True)[: args.get("limit", 50)]
         return {
             "mails": [
-                {**self._shown(mail), **inbox_text.headed(self._mails.read(mail))}
-                for mail in newest
+                {**self._shown(mail), **inbox_text.headed(self._head(mail))} for mail in newest
             ],
             "total": len(found),
         }
+
+    def _head(self, mail: Mail) -> bytes:
+        return self._mails.head(mail, inbox_text.HEADERS)
 
     def _shown(self, mail: Mail) -> Json:
         labels = sorted(label for label, letter in LABELS.items() if letter in mail.flags)

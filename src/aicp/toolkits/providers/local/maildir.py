@@ -7,13 +7,15 @@ own. Links and files that are not plain are not mails: nothing outside the Maild
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
-from aicp.kernel.canonical import sha256
 from aicp.toolkits.providers.base import ProviderError
 from aicp.toolkits.providers.local.files import move, unreadable
 
@@ -104,16 +106,18 @@ class Maildir:
         Raises:
             ProviderError: it is gone, no plain file, or too large.
         """
-        path = self.path(mail)
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(handle, "rb") as file:
-                data = file.read(LARGEST + 1)
-        except OSError as error:
-            raise unreadable(path, error) from None
+        data = self.head(mail, LARGEST + 1)
         if len(data) > LARGEST:
-            raise ProviderError(f"the mail {mail.id[:80]} is larger than {LARGEST} bytes")
+            raise ProviderError(
+                f"the mail {mail.id[:80]} is larger than {LARGEST} bytes",
+                hint="open it in a mail client",
+            )
         return data
+
+    def head(self, mail: Mail, size: int) -> bytes:
+        """The first bytes of a mail."""
+        with self._opened(mail) as file:
+            return file.read(size)
 
     def hash(self, mail: Mail) -> str:
         """SHA-256 of the mail's bytes; a file that has not changed is read once."""
@@ -123,7 +127,8 @@ class Maildir:
             raise unreadable(self.path(mail), error) from None
         key = (seen.st_ino, seen.st_mtime_ns, seen.st_size)
         if key not in self._hashes:
-            self._hashes[key] = sha256(self.read(mail))
+            with self._opened(mail) as file:
+                self._hashes[key] = hashlib.file_digest(file, "sha256").hexdigest()
         return self._hashes[key]
 
     def shift(self, old: Mail, new: Mail) -> None:
@@ -183,6 +188,17 @@ class Maildir:
             return  # it is gone
         except OSError:
             self.make(folder)  # a mail came this very moment, or it holds something else
+
+    @contextmanager
+    def _opened(self, mail: Mail) -> Iterator[BufferedReader]:
+        """The mail's file itself: no link, and no pipe that would keep us waiting."""
+        path = self.path(mail)
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(handle, "rb") as file:
+                yield file
+        except OSError as error:
+            raise unreadable(path, error) from None
 
     def _folder(self, folder: str) -> Path:
         return self._root if folder == INBOX else self._root / f".{folder}"
