@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aicp.toolkits.model import Call, UndoStatus
+from aicp.toolkits.model import Call, Found, UndoStatus
 from aicp.toolkits.providers import Where, named, open_provider
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.toolkits.providers.local import inbox_text, maildir
@@ -213,6 +213,27 @@ def test_a_mail_too_large_to_read_is_still_listed_and_triaged(
     assert ids(inbox)[-1] == "1.a.host"
     step = apply(inbox, Call("inbox.seen", {"id": "1.a.host"}, "k"))
     assert inbox.undo(*step).status is UndoStatus.RESTORED
+
+
+def test_a_move_puts_nothing_in_the_place_of_something_else(inbox: Provider, root: Path) -> None:
+    (root / ".Old/cur/2.b.host:2,S").symlink_to("nowhere")
+    call = Call("inbox.move", {"id": "2.b.host", "folder": "Old"}, "k")
+    with pytest.raises(ProviderError, match="already"):
+        inbox.execute(call, inbox.before(call))
+    assert (root / "cur/2.b.host:2,S").exists()
+    assert (root / ".Old/cur/2.b.host:2,S").is_symlink()
+
+
+def test_what_a_killed_draft_left_behind_goes_with_its_undo(inbox: Provider, root: Path) -> None:
+    start = tree(root)
+    call = Call("inbox.draft", {"id": "1.a.host", "to": ["kim@acme.example"], "body": "x"}, "k")
+    before = inbox.before(call)
+    outcome = inbox.execute(call, before)
+    (draft,) = (root / ".Drafts/cur").iterdir()
+    draft.rename(root / ".Drafts/tmp" / draft.name.partition(":")[0])  # as before its last step
+    assert inbox.reconcile(Call(call.tool, call.args, "other"), before).found is Found.NOT_DONE
+    assert inbox.undo(call, before, outcome).status is UndoStatus.ALREADY
+    assert tree(root) == start
 
 
 def test_two_mails_of_one_name_are_not_mixed_up(inbox: Provider, root: Path) -> None:

@@ -158,6 +158,37 @@ def test_an_answered_failure_is_settled_by_a_no_and_a_request_still_on_its_way_i
     assert len(shop.orders) == 1
 
 
+def test_a_conflict_about_a_key_that_may_have_arrived_before_is_no_refusal(
+    known: Provider, shop: Shop
+) -> None:
+    shop.knobs += ["drop", "409"]
+    assert attempt(known).unknown
+    again = attempt(known)
+    assert again.unknown
+    assert "409" in again.message
+    assert known.execute(TEA, known.before(TEA)).data["result"]["id"] == "o-1"
+
+
+@pytest.mark.parametrize(
+    ("done_when", "found"),
+    [
+        ({}, Found.UNCLEAR),
+        ({"minItems": 1}, Found.NOT_DONE),
+        ({"type": "array"}, Found.UNCLEAR),
+    ],
+)
+def test_an_empty_read_back_is_a_no_only_where_the_declaration_says_so(
+    shop: Shop, tmp_path: Path, done_when: dict[str, Any], found: Found
+) -> None:
+    declared = shop_declaration(shop.url)
+    declared["endpoints"]["order"]["read_back"]["done_when"] = done_when
+    provider = open_provider(webhook(tmp_path, declared))
+    shop.knobs.append("drop")
+    assert attempt(provider).unknown
+    shop.reads.append("nothing")
+    assert provider.reconcile(TEA, provider.before(TEA)).found is found
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_server_that_hangs_after_it_committed_is_waited_for_no_longer_than_the_deadline(
     known: Provider, bare: Provider, shop: Shop

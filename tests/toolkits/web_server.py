@@ -106,6 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._raw(b"<html>sorry</html>")
         elif knob == "odd":
             self._raw(b'{"id": "\\u0000\\ud800", "n": 123456789012345678901234567890, "f": 1e999}')
+        elif knob == "nothing":
+            self._raw(b"[]")
         elif knob == "drop":
             self.close_connection = True
         else:

@@ -21,7 +21,9 @@ from aicp.toolkits.providers.local.web_address import web_address
 from aicp.toolkits.providers.local.webhook_file import Declaration, ReadBack
 
 HEADER = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-UNSETTLED = 504  # a gateway lost its patience; what stands behind it may still be at work
+# A gateway lost its patience (504), or the same key is being worked on (409): what stands behind
+# the answer may still be at it, so a read-back's no is no proof.
+UNSETTLED = (409, 504)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Courier:
             return _accepted(answer)
         if not error.unknown:
             raise error
-        return self._settled(request, error, by_no=answer.status != UNSETTLED)
+        return self._settled(request, error, by_no=answer.status not in UNSETTLED)
 
     def _settled(self, request: Request, error: ProviderError, *, by_no: bool) -> Outcome:
         """The outcome, if the read-back knows the call; else why it failed."""

@@ -133,7 +133,7 @@ class Maildir:
 
     def shift(self, old: Mail, new: Mail) -> None:
         """Move a mail to another place, never over another mail."""
-        if self.path(new).exists():
+        if os.path.lexists(self.path(new)):
             raise ProviderError(
                 f"there is a mail at {new.place} already", hint="look at the folder"
             )
