@@ -16,6 +16,8 @@ from aicp.cli.main import COMMANDS, cli
 from aicp.settings import Settings
 from aicp.toolkits.model import ToolSpec
 from aicp.toolkits.providers.local.calendar import LocalCalendar
+from aicp.toolkits.providers.local.check import TOOLS as CHECKS
+from aicp.toolkits.providers.local.inbox_tools import TOOLS as INBOX
 from aicp.toolkits.providers.local.mail_tools import DRAFT, FOLDERS, SCHEDULE, SEND
 from aicp.toolkits.providers.local.table_tools import table_tools
 
@@ -172,7 +174,7 @@ def test_the_guide_gives_every_tool_its_undo_tier() -> None:
         (row[0], name) for row in rows(GUIDE, "Undo tiers") for name in re.findall(r"`(\w+\.\w+)`", row[2])
     }  # fmt: skip
     calendar: tuple[ToolSpec, ...] = LocalCalendar.tools(None)  # type: ignore[arg-type]
-    tools = (*table_tools(exact=True), FOLDERS, DRAFT, SCHEDULE, SEND, *calendar)
+    tools = (*table_tools(exact=True), FOLDERS, DRAFT, SCHEDULE, SEND, *calendar, *INBOX, *CHECKS)
     assert told == {(tool.undo_tier.value, tool.name) for tool in tools}
 
 

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from aicp.cli import main as cli_main
+from aicp.cli.mission_plan import connected
 from cli.system import DELEGATE, PHONES, System, typed
 
 
@@ -148,3 +149,16 @@ def test_a_reader_that_leaves_early_is_no_error(start, flown):
     assert process.stdout is not None
     process.stdout.close()
     assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["check:https://x.example/", "inbox:/mails", "mcp:notes", "nope", "webhook:~", "x:./a"],
+)
+def test_a_connection_is_made_absolute_only_when_it_begins_like_a_path(
+    source, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/kim")
+    wanted = {"webhook:~": "webhook:/home/kim", "x:./a": f"x:{tmp_path}/a"}
+    assert connected(source) == wanted.get(source, source)

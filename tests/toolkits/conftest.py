@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from aicp.kernel import postgres
+from toolkits.web_server import shop_server
 from toolkits.worlds import Outside, World, smtp_server, world
 
 
@@ -14,8 +15,8 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     folder = tmp_path_factory.mktemp("outside")
     cluster = postgres.start(folder / "data")
     try:
-        with smtp_server(folder / "inbox") as where:
-            yield Outside(where, folder / "inbox", cluster.owner_url)
+        with smtp_server(folder / "inbox") as where, shop_server() as shop:
+            yield Outside(where, folder / "inbox", cluster.owner_url, shop)
     finally:
         postgres.stop(folder / "data")
 

@@ -13,13 +13,16 @@ from jsonschema import Draft202012Validator
 
 from aicp.toolkits.model import Call, Found, UndoStatus, UndoTier
 from aicp.toolkits.providers.base import Provider, ProviderError
-from toolkits.worlds import KINDS, TABLES, Outside, World, apply, world
+from toolkits.worlds import EVERY, KINDS, LEAVING, TABLES, Outside, World, apply, world
 
+every_kind = pytest.mark.parametrize("a_world", EVERY, indirect=True)
+every_writing_world = pytest.mark.parametrize("a_world", [*KINDS, *LEAVING], indirect=True)
 every_world = pytest.mark.parametrize("a_world", KINDS, indirect=True)
+every_leaving_world = pytest.mark.parametrize("a_world", LEAVING, indirect=True)
 every_table = pytest.mark.parametrize("a_world", TABLES, indirect=True)
 
 
-@every_world
+@every_kind
 def test_every_tool_is_declared_completely(a_world: World) -> None:
     for tool in a_world.open().tools():
         Draft202012Validator.check_schema(tool.args_schema)
@@ -32,7 +35,7 @@ def test_every_tool_is_declared_completely(a_world: World) -> None:
         assert bool(tool.residue) is (tool.undo_tier is UndoTier.T2)
 
 
-@every_world
+@every_kind
 def test_every_tool_is_tried_by_this_suite(a_world: World) -> None:
     tried = {call.tool for call in a_world.writes + a_world.reads}
     declared = {tool.name for tool in a_world.open().tools()}
@@ -40,20 +43,20 @@ def test_every_tool_is_tried_by_this_suite(a_world: World) -> None:
     assert declared - tried <= {"mail.send", "mcp_files.create_text_file"}
 
 
-@every_world
+@every_kind
 def test_what_is_declared_to_change_something_does_and_what_is_not_does_not(a_world: World) -> None:
     provider = a_world.open()
     specs = {tool.name: tool for tool in provider.tools()}
     for call in (*a_world.reads, *a_world.writes):
-        before = provider.state_hash()
-        assert provider.describe().version == before
+        before = a_world.truth()
+        assert provider.describe().version == provider.state_hash()
         if specs[call.tool].mutates:
             provider.before(call)
-            assert provider.state_hash() == before, f"{call.tool}: looking changed something"
+            assert a_world.truth() == before, f"{call.tool}: looking changed something"
             apply(provider, call)
         else:
             provider.read(call)
-        assert (provider.state_hash() != before) is specs[call.tool].mutates, call.tool
+        assert (a_world.truth() != before) is specs[call.tool].mutates, call.tool
 
 
 @every_world
@@ -68,15 +71,50 @@ def test_undo_restores_the_state_exactly_and_twice_is_as_good_as_once(a_world: W
     assert provider.state_hash() == start
 
 
-@every_world
+@every_writing_world
 def test_one_key_has_one_effect_and_one_outcome(a_world: World) -> None:
     provider = a_world.open()
     for call in a_world.writes:
         _, before, outcome = apply(provider, call)
-        after = provider.state_hash()
+        after = a_world.truth()
         assert provider.execute(call, before) == outcome
         assert a_world.open().execute(call, before) == outcome
-        assert provider.state_hash() == after
+        assert a_world.truth() == after
+
+
+@every_leaving_world
+def test_what_cannot_be_restored_says_so_and_is_made_up_for_at_most_once(a_world: World) -> None:
+    provider = a_world.open()
+    tiers = {tool.name: tool.undo_tier for tool in provider.tools()}
+    for call in a_world.writes:
+        step = apply(provider, call)
+        done = a_world.truth()
+        result = provider.undo(*step)
+        assert (result.status, bool(result.why)) == (UndoStatus.IMPOSSIBLE, True)
+        compensable = tiers[call.tool] is UndoTier.T4
+        assert compensable or tiers[call.tool] is UndoTier.T5
+        assert bool(result.residue) is compensable
+        undone = a_world.truth()
+        assert (undone != done) is compensable, f"{call.tool}: undo does what its tier says"
+        assert a_world.open().undo(*step) == result
+        assert a_world.truth() == undone
+
+
+@every_leaving_world
+def test_a_rehearsal_of_what_leaves_is_a_dry_run_that_says_so(a_world: World) -> None:
+    provider, start = a_world.open(), a_world.truth()
+    with provider.rehearsal() as twin:
+        assert twin.state_hash() == provider.state_hash()
+        for call in a_world.reads:
+            assert twin.read(call)["dry_run"] is True
+        for call in a_world.writes:
+            step = apply(twin, call)
+            assert step[-1].data["dry_run"] is True
+            assert twin.execute(call, step[1]) == step[-1]
+            assert twin.reconcile(call, step[1]).outcome == step[-1]
+            assert twin.undo(*step).status is UndoStatus.IMPOSSIBLE
+        assert a_world.truth() == start
+    assert all("dry_run" not in apply(provider, call)[-1].data for call in a_world.writes)
 
 
 OTHERWISE = {
@@ -85,20 +123,22 @@ OTHERWISE = {
     "calendar.add": {"summary": "x"},
     "mcp_notes.create": {"text": "x"},
     "mcp_files.replace_text": {"content": "x"},
+    "inbox.seen": {"seen": False},
+    "webhook.order": {"item": "coffee"},
 }
 
 
-@every_world
+@every_writing_world
 def test_a_key_that_was_used_for_another_call_is_refused(a_world: World) -> None:
     provider = a_world.open()
     call, before, _ = apply(provider, a_world.writes[0])
-    state = provider.state_hash()
+    state = a_world.truth()
     with pytest.raises(ProviderError):
         provider.execute(Call(call.tool, call.args | OTHERWISE[call.tool], call.key), before)
-    assert provider.state_hash() == state
+    assert a_world.truth() == state
 
 
-@pytest.mark.parametrize("a_world", [*TABLES, "calendar"], indirect=True)
+@pytest.mark.parametrize("a_world", [*TABLES, "calendar", "inbox"], indirect=True)
 def test_a_late_repeat_is_harmless_even_when_the_thing_moved_on(a_world: World) -> None:
     provider = a_world.open()
     call, before, outcome = apply(provider, a_world.writes[0])
@@ -108,7 +148,7 @@ def test_a_late_repeat_is_harmless_even_when_the_thing_moved_on(a_world: World) 
     assert provider.state_hash() == moved
 
 
-@every_world
+@every_writing_world
 def test_reading_back_tells_whether_a_call_happened(a_world: World) -> None:
     provider = a_world.open()
     for call in a_world.writes:
@@ -193,7 +233,7 @@ def test_a_rehearsal_gives_the_same_outcomes_and_leaves_the_real_state_alone(
     assert [outcome for *_, outcome in real] == [outcome for *_, outcome in rehearsed]
 
 
-@every_world
+@every_writing_world
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -207,7 +247,7 @@ def test_arguments_off_the_declaration_are_refused_before_anything_else(
     a_world: World, spoil
 ) -> None:
     provider = a_world.open()
-    start = provider.state_hash()
+    start = a_world.truth()
     for call in a_world.writes:
         bad = Call(call.tool, spoil(call.args), "bad")
         if bad.args == call.args:
@@ -218,11 +258,12 @@ def test_arguments_off_the_declaration_are_refused_before_anything_else(
             provider.execute(bad, None)  # refused before the before-image is even looked at
     with pytest.raises(ProviderError, match="no tool"):
         provider.before(Call("table.drop", {}, "bad"))
-    with pytest.raises(ProviderError, match="only reads"):
-        provider.before(a_world.reads[0])
+    for call in a_world.reads[:1]:
+        with pytest.raises(ProviderError, match="only reads"):
+            provider.before(call)
     with pytest.raises(ProviderError, match="changes something"):
         provider.read(a_world.writes[0])
-    assert provider.state_hash() == start
+    assert a_world.truth() == start
 
 
 KEYS = st.sampled_from(["1", "2", "3", "4", "7"])
@@ -243,6 +284,22 @@ CALENDAR_CALLS = st.one_of(
         TEXTS.filter(bool),
     ),
     st.builds(lambda u: ("calendar.cancel", {"uid": u}), UIDS),
+)
+MAILS = st.sampled_from(["1.a.host", "3.c.host", "4.d.host", "5.e.host", "9.z.host"])
+INBOX_CALLS = st.one_of(
+    st.builds(lambda m, seen: ("inbox.seen", {"id": m, "seen": seen}), MAILS, st.booleans()),
+    st.builds(
+        lambda m, label, how: ("inbox.label", {"id": m, how: [label]}),
+        MAILS,
+        st.sampled_from(["flagged", "answered"]),
+        st.sampled_from(["add", "remove"]),
+    ),
+    st.builds(
+        lambda m, folder: ("inbox.move", {"id": m, "folder": folder}),
+        MAILS,
+        st.sampled_from(["INBOX", "Old", "New.One"]),
+    ),
+    st.builds(lambda m: ("inbox.draft", {"id": m, "to": ["kim@acme.example"], "body": "x"}), MAILS),
 )
 
 
@@ -300,3 +357,9 @@ def test_undo_at_every_prefix_of_any_sequence_restores_a_postgres_table(
 @settings(max_examples=50, **slow)
 def test_undo_at_every_prefix_of_any_sequence_restores_a_calendar(outside: Outside, calls) -> None:
     check_prefixes("calendar", outside, calls)
+
+
+@given(st.lists(INBOX_CALLS, max_size=6))
+@settings(max_examples=50, **slow)
+def test_undo_at_every_prefix_of_any_sequence_restores_an_inbox(outside: Outside, calls) -> None:
+    check_prefixes("inbox", outside, calls)

@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 import pytest
 
 from aicp.toolkits.model import Call, Found, UndoStatus
-from aicp.toolkits.providers.base import Provider
-from toolkits.worlds import KINDS, Outside, World, apply, world
+from aicp.toolkits.providers.base import Provider, ProviderError
+from toolkits.worlds import KINDS, LEAVING, Outside, World, apply, world
 
 pytestmark = pytest.mark.chaos
 # A killed process takes its MCP server with it: the one that starts five times faster is enough here.
@@ -122,6 +122,55 @@ def test_an_undo_killed_anywhere_is_finished_by_the_next(a_world: World) -> None
             number += 1
         assert number > 3
         apply(provider, call)
+
+
+@pytest.mark.parametrize("a_world", LEAVING, indirect=True)
+def test_what_cannot_be_taken_back_is_made_at_most_once_wherever_it_is_killed(
+    a_world: World,
+) -> None:
+    template, number, again, found = a_world.writes[0], 1, True, set()
+    while again:
+        start = a_world.truth()
+        call = Call(template.tool, template.args, f"{template.key} {number}")
+        before = a_world.open().before(call)
+        again = killed_at(number, a_world.open(), lambda p, c=call, b=before: p.execute(c, b))
+        happened = a_world.truth() != start
+        told = a_world.open().reconcile(call, before)
+        assert told.found is not (Found.NOT_DONE if happened else Found.DONE)
+        if told.found is Found.UNCLEAR:  # a person is asked; trying again is refused
+            with pytest.raises(ProviderError) as refused:
+                a_world.open().execute(call, before)
+            assert refused.value.unknown
+            assert (a_world.truth() != start) is happened
+        else:
+            outcome = told.outcome or a_world.open().execute(call, before)
+            assert a_world.open().verify(call, before, outcome) == ()
+            assert a_world.open().execute(call, before) == outcome
+            assert a_world.truth().count(call.key) == 1
+        found.add(told.found)
+        number += 1
+    assert number > 6
+    assert {Found.DONE, Found.NOT_DONE} <= found
+    assert (Found.UNCLEAR in found) is (a_world.kind == "bare webhook")
+
+
+def test_a_compensation_killed_anywhere_is_made_at_most_once(
+    tmp_path: Path, outside: Outside
+) -> None:
+    shop, number, again = outside.shop, 1, True
+    while again:
+        made = world("webhook", tmp_path, outside)
+        step = apply(made.open(), Call("webhook.order", {"item": "tea"}, f"{tmp_path} {number}"))
+        again = killed_at(number, made.open(), lambda p, s=step: p.undo(*s))
+        result = made.open().undo(*step)
+        cancelled = shop.cancelled.count(step[-1].data["result"]["id"])
+        assert result.status is UndoStatus.IMPOSSIBLE
+        # it was made up for, or nobody can tell, and then it is said and not tried again
+        assert cancelled == 1 if result.residue else "may or may not" in result.why
+        assert cancelled <= 1
+        assert made.open().undo(*step) == result
+        number += 1
+    assert number > 6
 
 
 def test_a_release_killed_anywhere_sends_exactly_one_mail(tmp_path: Path, outside: Outside) -> None:

@@ -18,8 +18,13 @@ from aicp.toolkits.model import Call
 from aicp.toolkits.providers import open_provider
 from aicp.toolkits.providers.base import Connection, Provider
 from aicp.toolkits.providers.local.messages import call_id
+from toolkits.web_server import Shop
 
-KINDS = ("csv", "sqlite", "postgres", "mail", "calendar", "mcp_notes", "mcp_files")
+KINDS = (  # undo restores every byte
+    "csv", "sqlite", "postgres", "mail", "calendar", "inbox", "mcp_notes", "mcp_files",
+)  # fmt: skip
+LEAVING = ("webhook", "bare webhook")  # T4, T5: what happened elsewhere stays
+EVERY = (*KINDS, *LEAVING, "check")
 TABLES = ("csv", "sqlite", "postgres")
 SENDER = "Riley <riley@ourside.example>"
 
@@ -50,6 +55,7 @@ class Outside:
     smtp: str
     inbox: Path
     postgres: str
+    shop: Shop
 
 
 @dataclass
@@ -59,6 +65,11 @@ class World:
     writes: tuple[Call, ...]  # each can be made after those before it
     reads: tuple[Call, ...]
     meddle: Callable[[Call], None]  # somebody else changes what the call just touched
+    state: Callable[[], str] | None = None  # of the other side, where its provider cannot see it
+
+    def truth(self) -> str:
+        """What is really there."""
+        return self.state() if self.state else self.open().state_hash()
 
     def open(self) -> Provider:
         """A provider as another process would have it: nothing remembered."""
@@ -75,6 +86,13 @@ def world(kind: str, folder: Path, outside: Outside) -> World:
         from toolkits import world_mcp
 
         return world_mcp.world(kind, folder)
+    from toolkits.world_inbox import inbox_world
+    from toolkits.world_web import web_world
+
+    if kind in ("webhook", "bare webhook", "check"):
+        return web_world(kind, folder, outside.shop)
+    if kind == "inbox":
+        return inbox_world(kind, folder)
     return {"mail": _mail, "calendar": _calendar}.get(kind, _table)(kind, folder, outside)
 
 

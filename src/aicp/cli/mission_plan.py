@@ -91,7 +91,8 @@ def new(
         raise BadInput("the mission is empty", hint="say what you want, or add --plan FILE.json")
     paths = {name: _absolute(given[name]) for name in ("calendar", "mail_folder", "delivered")}
     words = _standard_input() if intent == "-" else intent
-    body = {**given, **paths, "intent": words, "data": [_absolute(source) for source in data]}
+    body = {**given, **paths, "intent": words, "data": [_absolute(source) for source in data],
+            "connect": [connected(source) for source in given["connect"]]}  # fmt: skip
     body |= {"plan": json_file(plan_file)} if plan_file else {}
     body |= {"safeguards": json_file(rules_file)} if rules_file else {}
     client = here.client()
@@ -433,6 +434,13 @@ def _edit(pair: str) -> tuple[str, str | None]:
             f"'{pair}' is not NAME=WORDS", hint='write --set "audience=accounts in Spain"'
         )
     return chip.strip(), text.strip()
+
+
+def connected(source: str) -> str:
+    """KIND:TARGET with a target that begins like a path (./, ../, ~) made absolute."""
+    kind, colon, target = source.partition(":")
+    is_path = target in (".", "..") or target.startswith(("./", "../", "~"))
+    return f"{kind}{colon}{_absolute(target)}" if is_path else source
 
 
 def _absolute(source: str) -> str:

@@ -194,8 +194,15 @@ def _play(offer: Doc, look: Look) -> Iterator[str]:
 
 
 def rehearsed(rehearsal: Doc) -> str:
+    """What the rehearsal came to; steps that stay (T4, T5) are named, not counted as taken back."""
     if rehearsal.get("exact") and rehearsal.get("dry"):
         return f"{rehearsal['dry']} of {rehearsal['steps']} steps were checked only, not tried: there is no copy to try them on"
+    if rehearsal.get("exact") and rehearsal.get("stays"):
+        seqs = ", ".join(str(seq) for seq in rehearsal["stays"])
+        return (
+            f"as declared: {rehearsal['undone']} of {rehearsal['steps']} steps taken back on a copy;"
+            f" what step {seqs} does stays, as its tier says"
+        )
     if rehearsal.get("exact"):
         return f"exact: {rehearsal['steps']} steps done and taken back on a copy, state hash equal"
     return f"FAILED at step {rehearsal.get('at', '?')}: {rehearsal.get('why', 'the state did not come back')}"

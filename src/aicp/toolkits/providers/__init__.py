@@ -15,6 +15,9 @@ LOCAL: dict[str, str] = {
     "table": "aicp.toolkits.providers.local.table:open_table",
     "mail": "aicp.toolkits.providers.local.mail:LocalMail",
     "calendar": "aicp.toolkits.providers.local.calendar:LocalCalendar",
+    "webhook": "aicp.toolkits.providers.local.webhook:LocalWebhook",
+    "http": "aicp.toolkits.providers.local.check:HttpCheck",
+    "inbox": "aicp.toolkits.providers.local.inbox:LocalInbox",
 }
 # every other provider serves whatever toolkits it finds
 REMOTE: dict[str, str] = {
@@ -23,6 +26,9 @@ REMOTE: dict[str, str] = {
 # what may follow `--connect`: KIND:TARGET -> a function (target, where) -> Connection
 KINDS: dict[str, str] = {
     "mcp": "aicp.toolkits.providers.mcp.declared:named",
+    "webhook": "aicp.toolkits.providers.local.webhook_file:named",
+    "check": "aicp.toolkits.providers.local.check:named",
+    "inbox": "aicp.toolkits.providers.local.inbox:named",
 }
 
 
