@@ -82,6 +82,7 @@ OTHERWISE = {
     "table.update": {"key": "1"},
     "mail.draft": {"body": "x"},
     "calendar.add": {"summary": "x"},
+    "files.write": {"text": "x"},
 }
 
 
@@ -95,7 +96,7 @@ def test_a_key_that_was_used_for_another_call_is_refused(a_world: World) -> None
     assert provider.state_hash() == state
 
 
-@pytest.mark.parametrize("a_world", [*TABLES, "calendar"], indirect=True)
+@pytest.mark.parametrize("a_world", [*TABLES, "calendar", "files"], indirect=True)
 def test_a_late_repeat_is_harmless_even_when_the_thing_moved_on(a_world: World) -> None:
     provider = a_world.open()
     call, before, outcome = apply(provider, a_world.writes[0])

@@ -20,7 +20,10 @@ pytestmark = pytest.mark.chaos
 
 # What changes or locks anything outside: files, statements, the wire; by owner and name.
 BOUNDARIES = frozenset(
-    [("posix", name) for name in ("replace", "unlink", "mkdir", "fsync")]
+    [
+        ("posix", name)
+        for name in ("replace", "rename", "unlink", "mkdir", "rmdir", "fchmod", "fsync")
+    ]
     + [("fcntl", "flock"), ("BufferedWriter", "write"), ("TextIOWrapper", "write")]
     + [("Connection", "execute"), ("socket", "sendall")]
 )

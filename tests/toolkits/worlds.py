@@ -19,7 +19,7 @@ from aicp.toolkits.providers import open_provider
 from aicp.toolkits.providers.base import Connection, Provider
 from aicp.toolkits.providers.local.messages import call_id
 
-KINDS = ("csv", "sqlite", "postgres", "mail", "calendar")
+KINDS = ("csv", "sqlite", "postgres", "mail", "calendar", "files")
 TABLES = ("csv", "sqlite", "postgres")
 SENDER = "Riley <riley@ourside.example>"
 
@@ -71,7 +71,10 @@ class World:
 
 
 def world(kind: str, folder: Path, outside: Outside) -> World:
-    return {"mail": _mail, "calendar": _calendar}.get(kind, _table)(kind, folder, outside)
+    from toolkits import world_files
+
+    own = {"mail": _mail, "calendar": _calendar, "files": world_files.world}
+    return own.get(kind, _table)(kind, folder, outside)
 
 
 def _table(kind: str, folder: Path, outside: Outside) -> World:

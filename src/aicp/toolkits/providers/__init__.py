@@ -15,11 +15,14 @@ LOCAL: dict[str, str] = {
     "table": "aicp.toolkits.providers.local.table:open_table",
     "mail": "aicp.toolkits.providers.local.mail:LocalMail",
     "calendar": "aicp.toolkits.providers.local.calendar:LocalCalendar",
+    "files": "aicp.toolkits.providers.local.folder_provider:LocalFiles",
 }
 # every other provider serves whatever toolkits it finds
 REMOTE: dict[str, str] = {}
 # what may follow `--connect`: KIND:TARGET -> a function (target, where) -> Connection
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "files": "aicp.toolkits.providers.local.folder_provider:named",
+}
 
 
 @dataclass(frozen=True, slots=True)
