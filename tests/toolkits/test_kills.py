@@ -24,7 +24,8 @@ BOUNDARIES = frozenset(
         ("posix", name)
         for name in ("replace", "rename", "unlink", "mkdir", "rmdir", "fchmod", "fsync")
     ]
-    + [("fcntl", "flock"), ("BufferedWriter", "write"), ("TextIOWrapper", "write")]
+    + [("_posixsubprocess", "fork_exec"), ("fcntl", "flock")]
+    + [("BufferedWriter", "write"), ("TextIOWrapper", "write")]
     + [("Connection", "execute"), ("socket", "sendall")]
 )
 

@@ -19,7 +19,7 @@ from aicp.toolkits.providers import open_provider
 from aicp.toolkits.providers.base import Connection, Provider
 from aicp.toolkits.providers.local.messages import call_id
 
-KINDS = ("csv", "sqlite", "postgres", "mail", "calendar", "files")
+KINDS = ("csv", "sqlite", "postgres", "mail", "calendar", "files", "git")
 TABLES = ("csv", "sqlite", "postgres")
 SENDER = "Riley <riley@ourside.example>"
 
@@ -71,9 +71,9 @@ class World:
 
 
 def world(kind: str, folder: Path, outside: Outside) -> World:
-    from toolkits import world_files
+    from toolkits import world_files, world_git
 
-    own = {"mail": _mail, "calendar": _calendar, "files": world_files.world}
+    own = {"mail": _mail, "calendar": _calendar, "files": world_files.world, "git": world_git.world}
     return own.get(kind, _table)(kind, folder, outside)
 
 

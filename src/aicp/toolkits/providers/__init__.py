@@ -16,12 +16,14 @@ LOCAL: dict[str, str] = {
     "mail": "aicp.toolkits.providers.local.mail:LocalMail",
     "calendar": "aicp.toolkits.providers.local.calendar:LocalCalendar",
     "files": "aicp.toolkits.providers.local.folder_provider:LocalFiles",
+    "git": "aicp.toolkits.providers.local.git_provider:LocalGit",
 }
 # every other provider serves whatever toolkits it finds
 REMOTE: dict[str, str] = {}
 # what may follow `--connect`: KIND:TARGET -> a function (target, where) -> Connection
 KINDS: dict[str, str] = {
     "files": "aicp.toolkits.providers.local.folder_provider:named",
+    "git": "aicp.toolkits.providers.local.git_provider:named",
 }
 
 
