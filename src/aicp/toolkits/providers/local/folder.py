@@ -25,6 +25,7 @@ from aicp.toolkits.providers.local.files import unreadable
 from aicp.toolkits.providers.local.trash import CHUNK
 
 SPARE = re.compile(r"^\.aicp-[0-9a-f]{24}\.tmp$")
+MOST_HASHED = 1 << 30  # bytes of one file
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -291,6 +292,8 @@ def _tree(handle: int, name: str) -> tuple[str, str]:
 def _hash(handle: int, name: str) -> tuple[str, int, str]:
     with _opened(handle, name) as source:
         before, total = os.fstat(source.fileno()), sha256()
+        if before.st_size > MOST_HASHED:
+            raise ProviderError(f"{shown(name)} is larger than 1 GiB", hint="handle it by hand")
         while chunk := source.read(CHUNK):
             total.update(chunk)
         after = os.fstat(source.fileno())

@@ -142,6 +142,12 @@ class Git:
         return made | dict(more or {})
 
 
+def quoted(path: Path) -> str:
+    """A folder as git reads it in a list of folders."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _blank(key: str) -> str:
     return "false" if key.endswith(".required") else ""
 

@@ -12,7 +12,7 @@ from aicp.toolkits.model import Json
 from aicp.toolkits.providers.base import ProviderError
 from aicp.toolkits.providers.local.changes import shown
 from aicp.toolkits.providers.local.files import unreadable
-from aicp.toolkits.providers.local.git_command import Git
+from aicp.toolkits.providers.local.git_command import Git, quoted
 
 
 def commit(git: Git, tip: str, args: Json, work_dir: Path, objects: Path, *, keep: bool) -> str:
@@ -31,7 +31,7 @@ def commit(git: Git, tip: str, args: Json, work_dir: Path, objects: Path, *, kee
             (folder / "objects").mkdir()
             env |= {
                 "GIT_OBJECT_DIRECTORY": str(folder / "objects"),
-                "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(objects),
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted(objects),
             }
         git.run("read-tree", tip, env=env)
         status, _, why = git.ask(
@@ -79,12 +79,6 @@ def _bytes(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         raise ProviderError("the text holds half a character", hint="write it as UTF-8") from None
-
-
-def _quoted(path: Path) -> str:
-    """A folder as git reads it in a list of folders."""
-    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 @contextmanager

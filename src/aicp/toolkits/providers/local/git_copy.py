@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from aicp.toolkits.providers.local.files import unreadable
-from aicp.toolkits.providers.local.git_command import Git
+from aicp.toolkits.providers.local.git_command import Git, quoted
 from aicp.toolkits.providers.local.git_reads import refs
 
 _OWN = ("aicp/merge-requests", "aicp/tests")
@@ -23,7 +23,7 @@ def copied(git: Git, git_dir: Path, common: Path, folder: Path) -> Path:
         for name in ("refs", "objects/info", "objects/pack"):
             (twin / name).mkdir(parents=True)
         (twin / "config").write_text(_config(form))
-        (twin / "objects/info/alternates").write_text(f"{common / 'objects'}\n")
+        (twin / "objects/info/alternates").write_text(f"{quoted(common / 'objects')}\n")
         shutil.copyfile(git_dir / "HEAD", twin / "HEAD")
         for source in (git_dir / "index", common / "shallow"):
             if source.is_file():

@@ -124,7 +124,6 @@ class LocalGit(Changing):
         return wrong
 
     def state_hash(self) -> str:
-        head = read_bytes(self._git_dir / "HEAD")
         lines = [
             " ".join(ref).encode("utf-8", "surrogateescape") for ref in git_reads.refs(self._git)
         ]
@@ -133,7 +132,7 @@ class LocalGit(Changing):
             for folder in (self._requests, self._reports)
             for path in sorted(folder.glob("[!.]*"))
         ]
-        return sha256(b"\n".join([head, *lines]))
+        return sha256(b"\n".join(lines))
 
     @contextmanager
     def rehearsal(self) -> Iterator[LocalGit]:

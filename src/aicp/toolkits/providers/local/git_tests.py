@@ -77,7 +77,8 @@ def run(git: Git, commit: str, tests: Declared, work_dir: Path) -> Json:
         env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         git.run("read-tree", commit, env=env)
         git.run("checkout-index", "--all", f"--prefix={checkout}/", env=env)
-        status, output = _confined(checkout, work_dir.resolve(), tests)
+        # the data folder around the work folder holds tokens: the command sees it empty
+        status, output = _confined(checkout, work_dir.resolve().parent, tests)
     return {"commit": commit, "passed": status == 0, "exit": status, "output": output}
 
 
@@ -85,7 +86,7 @@ def _confined(checkout: Path, hidden: Path, tests: Declared) -> tuple[int, str]:
     """Exit status (-1: out of time) and output; what is still running at the end is killed."""
     with tempfile.TemporaryFile(dir=checkout.parent) as said:
         try:
-            process = subprocess.Popen(  # noqa: S603, the owner's own words
+            process = subprocess.Popen(
                 confined.line(checkout, hidden, tests.command), env=_environment(), cwd=checkout,
                 stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip

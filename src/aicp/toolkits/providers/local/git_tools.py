@@ -26,6 +26,10 @@ _AUTHOR: Json = {
 }
 
 
+_DIFF: Json = {"from": _REV, "to": _REV, "path": _PATH, "length": _LENGTH}
+_FROM: Json = {"branch": _BRANCH, "from": _REV}
+
+
 def _read(name: str, title: str, text: str, schema: Json, *, untrusted: bool) -> ToolSpec:
     return ToolSpec(
         f"git.{name}", title, text, schema,
@@ -53,7 +57,7 @@ READS = (
         "diff",
         "Compare",
         "The unified diff between two commits, or from a commit to the working tree.",
-        schema_of(**{"from": _REV, "to": _REV, "path": _PATH, "length": _LENGTH}),
+        schema_of((), **_DIFF),
         untrusted=True,
     ),
     _read(
@@ -68,7 +72,7 @@ CREATE_BRANCH = ToolSpec(
     "git.create_branch",
     "Make a branch",
     "A new branch at a commit; nothing is checked out.",
-    schema_of(("branch", "from"), **{"branch": _BRANCH, "from": _REV}),
+    schema_of(("branch", "from"), **_FROM),
     mutates=True,
     undo_tier=UndoTier.T1,
     scope="git:write",
@@ -127,7 +131,8 @@ def run_tests(command: Sequence[str]) -> ToolSpec:
         undo_tier=UndoTier.T2,
         scope="git:run",
         undo="the report is taken away",
-        residue="the time it took; what ran could read this machine's files but change none",
+        residue="the time it took; what ran could read files of this machine, and reach services that "
+        "listen on a socket file outside the usual folders",
         sensitive=("ref",),
         untrusted=True,
     )
