@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from aicp.kernel.canonical import digest
+from aicp.kernel.canonical import canonical, digest
 from aicp.toolkits.model import (
     BeforeImage,
     Call,
@@ -87,6 +87,7 @@ class Changing(ABC):
 
     def before(self, call: Call) -> BeforeImage:
         checked(self.tools(), call, mutates=True)
+        _refuse_no_text(call)
         places = self._plan(call)
         version = version_of(places[0].was)
         expected = call.args.get("expect_version")
@@ -191,3 +192,15 @@ def shown(text: str) -> str:
     """A name as it may stand in one sentence: what does not print is escaped."""
     plain = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return f"'{''.join(plain)[:200]}'"
+
+
+def _refuse_no_text(call: Call) -> None:
+    try:
+        canonical(call.args)
+    except ValueError:  # half a character, or a number that no JSON holds
+        raise ProviderError(f"the arguments of {call.tool} are not all text") from None
+
+
+def is_text(word: str) -> bool:
+    """Whether a word can be written as UTF-8: it holds no half of a character."""
+    return not any("\ud800" <= c <= "\udfff" for c in word)

@@ -20,7 +20,7 @@ from typing import BinaryIO
 from aicp.toolkits.model import Json
 from aicp.toolkits.providers.base import ProviderError
 from aicp.toolkits.providers.local import exclusive
-from aicp.toolkits.providers.local.changes import State, shown
+from aicp.toolkits.providers.local.changes import State, is_text, shown
 from aicp.toolkits.providers.local.files import unreadable
 from aicp.toolkits.providers.local.trash import CHUNK
 
@@ -227,18 +227,11 @@ def parts_of(path: str) -> list[str]:
             f"{shown(path)} is no path inside the connected folder",
             hint="write it from the connected folder down, as in notes/today.txt",
         )
-    if "\0" in path or not _is_text(path) or any(len(os.fsencode(p)) > 255 for p in parts):
+    if "\0" in path or not is_text(path) or any(len(os.fsencode(p)) > 255 for p in parts):
         raise ProviderError(f"{shown(path)} cannot be the name of a file", hint="correct the path")
     if any(SPARE.match(part) for part in parts):
         raise ProviderError(f"{shown(path)} is a name kept for unfinished writes")
     return parts
-
-
-def _is_text(path: str) -> bool:
-    try:
-        return bool(path.encode()) or not path
-    except UnicodeEncodeError:
-        return False
 
 
 def kind_of(seen: os.stat_result) -> str:

@@ -217,7 +217,7 @@ def _given(args: Json) -> bytes:
         raise ProviderError("files.write needs the bytes once", hint="give either text or base64")
     try:
         return args["text"].encode() if "text" in args else b64decode(args["base64"], validate=True)
-    except (UnicodeEncodeError, NotBase64) as error:
+    except NotBase64 as error:
         raise ProviderError(f"the bytes to write are not well-formed: {error}") from None
 
 
@@ -269,9 +269,14 @@ class _Pipe:
 
 def zipped(folder: Folder, paths: Sequence[str]) -> Iterator[bytes]:
     """The bytes of a zip of these files and of all files below these folders, always the same."""
+    files = sorted({file for one in paths for file in _files_at(folder, one)})
+    if not files:
+        raise ProviderError(
+            f"there is no file in {shown(paths[0])}", hint="name what is to be packed"
+        )
     pipe, left = _Pipe(), MOST_ARCHIVED
     with zipfile.ZipFile(cast("IO[bytes]", pipe), "w", zipfile.ZIP_DEFLATED) as packed:
-        for path in sorted({file for one in paths for file in _files_at(folder, one)}):
+        for path in files:
             with folder.reading(path) as (source, seen):
                 left -= seen.st_size
                 if left < 0:
@@ -289,12 +294,19 @@ def _files_at(folder: Folder, path: str) -> Iterator[str]:
     if state["kind"] == "file":
         yield path
         return
-    for seen in folder.walk(path) if state["kind"] == "folder" else ():
-        if seen.kind == "folder":
-            continue
-        if seen.kind != "file":
-            raise ProviderError(f"{shown(seen.path)} is a {seen.kind}, which no zip can hold")
-        yield "/".join(parts_of(seen.path))  # refuses a name that is no text
+    if state["kind"] != "folder":
+        raise _unpackable(path, state["kind"])
+    for seen in folder.walk(path):
+        if seen.kind in ("link", "special"):
+            raise _unpackable(seen.path, seen.kind)
+        if seen.kind == "file":
+            yield "/".join(parts_of(seen.path))  # refuses a name that is no text
+
+
+def _unpackable(path: str, kind: str) -> ProviderError:
+    return ProviderError(
+        f"{shown(path)} is a {kind}, which is not packed", hint="name the files themselves"
+    )
 
 
 def _member(path: str, seen: os.stat_result) -> zipfile.ZipInfo:

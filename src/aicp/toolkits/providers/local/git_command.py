@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Timer
 
 from aicp.toolkits.providers.base import ProviderError
+from aicp.toolkits.providers.local.changes import is_text
 
 SECONDS = 120
 _FIXED = {
@@ -132,6 +133,10 @@ class Git:
         return {name for name in said.decode("utf-8", "replace").split("\0") if name}
 
     def _line(self, words: tuple[str, ...]) -> list[str]:
+        if any("\0" in word or not is_text(word) for word in words):
+            raise ProviderError(
+                f"git {words[0]} was given what no name can hold", hint="correct it"
+            )
         return ["git", "--no-pager", *self._place, *words]
 
     def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:

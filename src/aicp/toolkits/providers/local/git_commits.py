@@ -35,7 +35,7 @@ def commit(git: Git, tip: str, args: Json, work_dir: Path, objects: Path, *, kee
             }
         git.run("read-tree", tip, env=env)
         status, _, why = git.ask(
-            "apply", "--cached", "--whitespace=nowarn", "-", stdin=_bytes(args["patch"]), env=env
+            "apply", "--cached", "--whitespace=nowarn", "-", stdin=args["patch"].encode(), env=env
         )
         if status != 0:
             raise ProviderError(
@@ -47,7 +47,7 @@ def commit(git: Git, tip: str, args: Json, work_dir: Path, objects: Path, *, kee
             raise ProviderError(f"the patch changes nothing on {shown(args['branch'])}")
         message = args["message"].rstrip("\n") + "\n"
         words = ("commit-tree", tree, "-p", tip, "-F", "-")
-        return git.word(*words, stdin=_bytes(message), env=env | _signed(args))
+        return git.word(*words, stdin=message.encode(), env=env | _signed(args))
 
 
 def _signed(args: Json) -> dict[str, str]:
@@ -72,13 +72,6 @@ def _moment(text: str) -> datetime:
             f"{shown(text)} is no moment a commit can have", hint="write 2026-07-01T09:00:00+02:00"
         )
     return moment
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise ProviderError("the text holds half a character", hint="write it as UTF-8") from None
 
 
 @contextmanager
