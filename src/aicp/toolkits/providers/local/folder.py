@@ -2,14 +2,13 @@
 
 Each part of a path is opened by itself and without following links, so neither `..` nor a link that
 somebody puts there at the last moment leads elsewhere. Files are replaced as in `files.py`: written
-beside, synced, renamed.
+beside, synced, looked at once more, renamed. A new name never replaces anything; only an edit in the
+moment between that last look and the rename of a replaced file would be lost.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,12 +21,16 @@ from aicp.toolkits.providers.base import ProviderError
 from aicp.toolkits.providers.local import exclusive
 from aicp.toolkits.providers.local.changes import State, is_text, shown
 from aicp.toolkits.providers.local.files import unreadable
+from aicp.toolkits.providers.local.folder_states import (
+    FOLDER,
+    SPARE,
+    kind_of,
+    look,
+    names,
+    opened,
+    too_deep,
+)
 from aicp.toolkits.providers.local.trash import CHUNK
-
-SPARE = re.compile(r"^\.aicp-[0-9a-f]{24}\.tmp$")
-MOST_HASHED = 1 << 30  # bytes of one file
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Folder:
         handle = self._open_root()
         try:
             for part in folders:
-                inner = os.open(part, _FOLDER, dir_fd=handle)
+                inner = os.open(part, FOLDER, dir_fd=handle)
                 os.close(handle)
                 handle = inner
             yield handle, name
@@ -80,7 +83,7 @@ class Folder:
         """
         try:
             with self.at(path) as (handle, name):
-                return _look(handle, name)
+                return look(handle, name)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -96,7 +99,7 @@ class Folder:
             ProviderError: it is something else, or may not be read.
         """
         try:
-            with self.at(path) as (handle, name), _opened(handle, name) as source:
+            with self.at(path) as (handle, name), opened(handle, name) as source:
                 yield source, os.fstat(source.fileno())
         except OSError as error:
             raise self.failed(path, error) from None
@@ -114,7 +117,7 @@ class Folder:
         """
         try:
             with self.at(path) as (handle, name):
-                inner = os.open(name, _FOLDER, dir_fd=handle)
+                inner = os.open(name, FOLDER, dir_fd=handle)
                 try:
                     yield from _walk(inner, path, depth if deep else -1)
                 finally:
@@ -179,7 +182,7 @@ class Folder:
     def set_mode(self, path: str, mode: int, was: State) -> None:
         """Give the file of state `was` another mode; its bytes and times stay."""
         try:
-            with self.at(path) as (handle, name), _opened(handle, name) as source:
+            with self.at(path) as (handle, name), opened(handle, name) as source:
                 self._refuse_changed(handle, name, path, was)
                 os.fchmod(source.fileno(), mode)
                 self._settle(path, source.fileno())
@@ -194,12 +197,12 @@ class Folder:
 
     def _open_root(self) -> int:
         try:
-            return os.open(self.root, _FOLDER)
+            return os.open(self.root, FOLDER)
         except OSError as error:
             raise self.failed("", error) from None
 
     def _refuse_changed(self, handle: int, name: str, path: str, was: State) -> None:
-        if _look(handle, name) != was:
+        if look(handle, name) != was:
             raise ProviderError(
                 f"{shown(path)} was changed by somebody else at this very moment",
                 hint="read it again and plan the change anew",
@@ -234,105 +237,20 @@ def parts_of(path: str) -> list[str]:
     return parts
 
 
-def kind_of(seen: os.stat_result) -> str:
-    """file, folder, link, or special (a device, pipe or socket)."""
-    for test, kind in ((stat.S_ISREG, "file"), (stat.S_ISDIR, "folder"), (stat.S_ISLNK, "link")):
-        if test(seen.st_mode):
-            return kind
-    return "special"
-
-
-def _look(handle: int, name: str) -> State:
-    try:
-        seen = os.stat(name, dir_fd=handle, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    return state_of(handle, name, seen)
-
-
-def state_of(handle: int, name: str, seen: os.stat_result) -> Json:
-    """What an entry is: for a file its bytes too, for a folder all that it holds."""
-    kind = kind_of(seen)
-    mode = f"{stat.S_IMODE(seen.st_mode):04o}"
-    if kind == "file":
-        sha, size, modified = _hash(handle, name)
-        return {"kind": kind, "sha256": sha, "size": size, "mode": mode, "modified": modified}
-    if kind == "folder":
-        holds, modified = _tree(handle, name)
-        return {"kind": kind, "mode": mode, "holds": holds, "modified": modified}
-    if kind == "link":
-        target = os.fsencode(os.readlink(name, dir_fd=handle))
-        return {"kind": kind, "sha256": sha256(target).hexdigest()}
-    return {"kind": kind, "mode": mode}
-
-
-def _tree(handle: int, name: str) -> tuple[str, str]:
-    """SHA-256 over the names and states below a folder: once without times, once with them."""
-    inner, bytes_, times = os.open(name, _FOLDER, dir_fd=handle), sha256(), sha256()
-    try:
-        for entry in _names(inner):
-            state = None if SPARE.match(entry) else _look(inner, entry)
-            if state is not None and state["kind"] != "special":  # no tool can change it
-                modified = state.pop("modified", "")
-                line = os.fsencode(entry) + b"\0" + repr(sorted(state.items())).encode() + b"\n"
-                bytes_.update(line)
-                times.update(line + modified.encode() + b"\n")
-    finally:
-        os.close(inner)
-    return bytes_.hexdigest(), times.hexdigest()
-
-
-def _hash(handle: int, name: str) -> tuple[str, int, str]:
-    with _opened(handle, name) as source:
-        before, total = os.fstat(source.fileno()), sha256()
-        if before.st_size > MOST_HASHED:
-            raise ProviderError(f"{shown(name)} is larger than 1 GiB", hint="handle it by hand")
-        while chunk := source.read(CHUNK):
-            total.update(chunk)
-        after = os.fstat(source.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise ProviderError(f"{shown(name)} is being written at this moment", retryable=True)
-    return total.hexdigest(), after.st_size, str(after.st_mtime_ns)
-
-
-@contextmanager
-def _opened(handle: int, name: str) -> Iterator[BinaryIO]:
-    """A regular file without following a link; a pipe or device is never waited for."""
-    if kind_of(os.stat(name, dir_fd=handle, follow_symlinks=False)) != "file":
-        raise ProviderError(
-            f"{shown(name)} is no regular file", hint="links, folders, pipes and devices stay as they are"
-        )  # fmt: skip
-    with os.fdopen(os.open(name, _FILE, dir_fd=handle), "rb") as source:
-        if kind_of(os.fstat(source.fileno())) != "file":
-            raise ProviderError(f"{shown(name)} is no regular file")
-        yield source
-
-
 def _walk(handle: int, path: str, depth: int) -> Iterator[Seen]:
     if depth == 0:
         raise too_deep(path)
-    for name in _names(handle):
+    for name in names(handle):
         if SPARE.match(name):
             continue
         seen = Seen(f"{path}/{name}" if path else name, _stat(handle, name))
         yield seen
         if seen.kind == "folder" and depth > 0:
-            inner = os.open(name, _FOLDER, dir_fd=handle)
+            inner = os.open(name, FOLDER, dir_fd=handle)
             try:
                 yield from _walk(inner, seen.path, depth - 1)
             finally:
                 os.close(inner)
-
-
-def _names(handle: int) -> list[str]:
-    return sorted(os.listdir(handle), key=os.fsencode)
-
-
-def too_deep(path: str) -> ProviderError:
-    return ProviderError(
-        f"{shown(path)} holds folders nested more than 64 deep",
-        hint="connect a folder further down",
-    )
 
 
 def _stat(handle: int, name: str) -> os.stat_result:
@@ -354,7 +272,7 @@ def _fill(handle: int, spare: str, data: Iterable[bytes], becomes: Json, extra: 
         os.fchmod(out.fileno(), int(becomes["mode"], 8))
         os.utime(out.fileno(), ns=(int(becomes["modified"]), int(becomes["modified"])))
         os.fsync(out.fileno())
-    made = _look(handle, spare)
+    made = look(handle, spare)
     if made != becomes:
         wrong = [key for key in becomes if (made or {}).get(key) != becomes[key]]
         raise ProviderError(

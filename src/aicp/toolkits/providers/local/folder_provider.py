@@ -17,7 +17,8 @@ from aicp.toolkits.providers.local.changes import Changing, Place, State, versio
 from aicp.toolkits.providers.local.checked import checked
 from aicp.toolkits.providers.local.files import private_folder, unreadable
 from aicp.toolkits.providers.local.folder import Folder
-from aicp.toolkits.providers.local.folder_plans import new_bytes, plan
+from aicp.toolkits.providers.local.folder_bytes import new_bytes
+from aicp.toolkits.providers.local.folder_plans import plan
 from aicp.toolkits.providers.local.folder_reads import measure
 from aicp.toolkits.providers.local.folder_tools import TOOLS
 from aicp.toolkits.providers.local.trash import Trash

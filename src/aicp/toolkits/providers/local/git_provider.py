@@ -26,14 +26,15 @@ from aicp.toolkits.model import (
 )
 from aicp.toolkits.providers import Where
 from aicp.toolkits.providers.base import Connection, ProviderError
-from aicp.toolkits.providers.local import git_reads, git_tests, git_tools
+from aicp.toolkits.providers.local import git_plans, git_reads, git_tests, git_tools
 from aicp.toolkits.providers.local.changes import Changing, Place, State, shown
 from aicp.toolkits.providers.local.checked import checked
 from aicp.toolkits.providers.local.files import private_folder, read_bytes, remove
 from aicp.toolkits.providers.local.git_command import Git
 from aicp.toolkits.providers.local.git_commits import commit
 from aicp.toolkits.providers.local.git_copy import copied
-from aicp.toolkits.providers.local.git_requests import request_text, write_request
+from aicp.toolkits.providers.local.git_plans import HEADS
+from aicp.toolkits.providers.local.git_requests import write_request
 from aicp.toolkits.providers.local.messages import call_id
 
 _READS: dict[str, Callable[[Git, Json], Json]] = {
@@ -43,7 +44,6 @@ _READS: dict[str, Callable[[Git, Json], Json]] = {
     "git.show": git_reads.show,
 }
 REQUEST, TESTS = "merge-request:", "tests:"
-HEADS = "refs/heads/"
 
 
 def named(target: str, where: Where) -> Connection:
@@ -160,10 +160,7 @@ class LocalGit(Changing):
 
     def _look(self, name: str) -> State:
         if name.startswith("refs/"):
-            found = (ref for ref in git_reads.refs(self._git) if ref[0] == name)
-            for _, commit_id, symbolic in found:
-                return {"kind": "symbolic ref" if symbolic else "commit", "id": commit_id}
-            return None
+            return git_plans.look(self._git, name)
         path = self._file(name)
         if name.startswith(TESTS):
             return {"kind": "report"} if git_tests.read_report(path) else None
@@ -171,9 +168,9 @@ class LocalGit(Changing):
 
     def _plan(self, call: Call) -> tuple[Place, ...]:
         if call.tool == "git.create_branch":
-            return (self._new_branch(call.args),)
+            return (git_plans.new_branch(self._git, call.args),)
         if call.tool == "git.apply_patch":
-            return (self._new_commit(call.args),)
+            return (git_plans.new_commit(self._git, call.args, self._committed),)
         if call.tool == "git.open_merge_request":
             return (self._new_request(call.args),)
         if not self.connection.config.get("rehearsal"):
@@ -181,57 +178,21 @@ class LocalGit(Changing):
         tip = git_reads.commit_of(self._git, call.args["ref"])
         return (Place(f"{TESTS}{call_id(call)}", None, {"kind": "report"}, {"commit": tip}),)
 
-    def _new_branch(self, args: Json) -> Place:
-        name = HEADS + args["branch"]
-        if self._git.ask("check-ref-format", name)[0] != 0:
-            raise ProviderError(f"{shown(args['branch'])} cannot be the name of a branch")
-        for taken, _, _ in git_reads.refs(self._git):
-            if taken == name or taken.startswith(f"{name}/") or name.startswith(f"{taken}/"):
-                raise ProviderError(
-                    f"the branch {shown(taken.removeprefix(HEADS))} is there already",
-                    hint="choose another name",
-                )
-        start = git_reads.commit_of(self._git, args["from"])
-        return Place(name, None, {"kind": "commit", "id": start}, {})
-
-    def _new_commit(self, args: Json) -> Place:
-        name, was = self._branch(args["branch"])
-        if where := self._checked_out(name):
-            raise ProviderError(
-                f"the branch {shown(args['branch'])} is checked out in {shown(where)}",
-                hint="make a branch of its own first, with git.create_branch",
-            )
-        made = self._commit(was["id"], args, keep=False)
-        return Place(name, was, {"kind": "commit", "id": made}, {})
-
     def _new_request(self, args: Json) -> Place:
-        _, tip = self._branch(args["branch"])
-        _, base = self._branch(args["into"])
         name = REQUEST + args["branch"]
         if self._look(name) is not None:
             raise ProviderError(
                 f"there is a merge request for {shown(args['branch'])} already",
                 hint=f"take {self._file(name)} away first",
             )
-        text = request_text(self._git, args, tip["id"], base["id"])
-        becomes = {"kind": "file", "sha256": sha256(text.encode())}
-        return Place(name, None, becomes, {"text": text, "tip": tip["id"]})
-
-    def _branch(self, branch: str) -> tuple[str, Json]:
-        state = self._look(HEADS + branch)
-        if state is None or state["kind"] != "commit":
-            raise ProviderError(
-                f"there is no branch {shown(branch)}", hint="make it with git.create_branch"
-            )
-        return HEADS + branch, state
+        return git_plans.new_request(self._git, args, name)
 
     def _make(self, call: Call, places: Sequence[Place]) -> None:
         place = places[0]
         if call.tool == "git.run_tests":
             self._run_tests(place)
         elif call.tool == "git.open_merge_request":
-            _, tip = self._branch(call.args["branch"])
-            if tip["id"] != place.extra["tip"]:
+            if git_plans.branch(self._git, call.args["branch"])["id"] != place.extra["tip"]:
                 raise ProviderError(f"the branch {shown(call.args['branch'])} moved on since it was read")  # fmt: skip
             write_request(self._file(place.name), place.extra["text"])
         else:
@@ -247,7 +208,7 @@ class LocalGit(Changing):
     def _set_ref(self, call: Call, place: Place) -> None:
         was, becomes = (place.was or {}).get("id", ""), (place.becomes or {}).get("id", "")
         if call.tool == "git.apply_patch":
-            made = self._commit(was, call.args, keep=True)
+            made = self._committed(was, call.args, keep=True)
             if made != becomes:
                 raise ProviderError("the patch gives another commit than the one that was planned")
         self._move_ref(place.name, becomes, was, f"aicp: {call.tool}")
@@ -268,7 +229,7 @@ class LocalGit(Changing):
         if not place.name.startswith("refs/"):
             remove(self._file(place.name))
             return UndoResult(UndoStatus.RESTORED, residue=self._residue(call, place))
-        if where := self._checked_out(place.name):
+        if where := git_plans.checked_out(self._git, place.name):
             row = {"field": f"{place.name}: checked out", "ours": "", "theirs": where}
             why = f"the branch is checked out in {shown(where)}; nothing was touched"
             return UndoResult(UndoStatus.CONFLICT, (row,), why=why)
@@ -290,13 +251,7 @@ class LocalGit(Changing):
             f"{declared}; it was pushed by somebody, and stays on {pushed}" if pushed else declared
         )
 
-    def _checked_out(self, name: str) -> str:
-        """The checkout that has a branch, or nothing."""
-        said = self._git.run("for-each-ref", "--format=%(refname)%00%(worktreepath)", name)
-        rows = (line.split("\0") for line in said.decode("utf-8", "replace").splitlines())
-        return next((where for found, where in rows if found == name), "")
-
-    def _commit(self, tip: str, args: Json, *, keep: bool) -> str:
+    def _committed(self, tip: str, args: Json, *, keep: bool = False) -> str:
         objects = self._common / "objects"
         return commit(self._git, tip, args, self.connection.work_dir, objects, keep=keep)
 

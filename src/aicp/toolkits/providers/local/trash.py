@@ -27,7 +27,7 @@ class Trash:
             ProviderError: they are not the bytes that were announced, or the disk failed.
         """
         path = self._path(sha)
-        if path.exists():
+        if self._sound(sha):
             return
         spare = path.with_suffix(f".{os.getpid()}")
         try:
@@ -58,6 +58,14 @@ class Trash:
 
     def has(self, sha: str) -> bool:
         return self._path(sha).is_file()
+
+    def _sound(self, sha: str) -> bool:
+        if not self.has(sha):
+            return False
+        seen = sha256()
+        for chunk in self.chunks(sha):
+            seen.update(chunk)
+        return seen.hexdigest() == sha
 
     def _path(self, sha: str) -> Path:
         return self._folder / sha[:2] / sha
