@@ -75,7 +75,11 @@ def new(
     """
     paths = {name: _absolute(given[name]) for name in ("calendar", "mail_folder", "delivered")}
     words = _standard_input() if intent == "-" else intent
-    body = {**given, **paths, "intent": words, "data": [_absolute(source) for source in data]}
+    lists = {
+        "data": [_absolute(source) for source in data],
+        "connect": [_connected(source) for source in given["connect"]],
+    }
+    body = {**given, **paths, **lists, "intent": words}
     client = here.client()
     made = client.post("/api/missions", body)
     if no_wait:
@@ -423,6 +427,12 @@ def _absolute(source: str) -> str:
         return source
     path, mark, table_name = source.partition("#")
     return f"{Path(path).expanduser().absolute()}{mark}{table_name}"
+
+
+def _connected(source: str) -> str:
+    """KIND:PATH made absolute for the kinds whose target is a path of this machine."""
+    kind, mark, target = source.partition(":")
+    return f"{kind}{mark}{_absolute(target)}" if kind in ("files", "git") else source
 
 
 def _standard_input() -> str:
