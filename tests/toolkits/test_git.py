@@ -386,7 +386,7 @@ def test_the_command_can_change_nothing_and_reaches_nobody(tested: Path) -> None
     echo x > {mine}; rm -rf {tested} {mine}; cat {tested.parent}/data/token
     mount -o remount,rw /; unshare -Urm mount -o remount,rw /
     kill -9 {os.getpid()}; (exec 3<>/dev/tcp/127.0.0.1/1); wc -l < /proc/net/route
-    env | grep -c SECRET; exit 0
+    env | grep -c SECRET; ls /dev | tr '\\n' ' '; echo x > /dev/null && echo x > /dev/shm/x; exit 0
     """
     declare(tested, ["bash", "-c", script])
     os.environ["A_SECRET"] = "x"
@@ -397,7 +397,8 @@ def test_the_command_can_change_nothing_and_reaches_nobody(tested: Path) -> None
     said = outcome.data["output"]
     assert problems == ()
     assert said.startswith("wrote\n")
-    assert said.endswith("\n0\n0\n")  # no route, no secret
+    devices = "fd full null random shm stderr stdin stdout urandom zero "
+    assert said.endswith(f"\n0\n0\n{devices}")  # no route, no secret, no disk
     assert "touched': Read-only file system" in said
     assert not (Path(__file__).parent / "touched").exists()
     assert "secret" not in said

@@ -19,7 +19,8 @@ from pathlib import Path
 _UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--ipc", "--uts",
             "--fork", "--kill-child", "--mount-proc", "--")  # fmt: skip
 PLACE = "/tmp/checkout"  # noqa: S108, a private file system by then
-_EMPTY = ("/tmp", "/var/tmp", "/run", "/dev/shm")  # noqa: S108, they are made empty
+_EMPTY = ("/tmp", "/var/tmp", "/run")  # noqa: S108, they are made empty
+_DEVICES = ("null", "zero", "full", "random", "urandom")  # no disk, whoever owns it
 _BIND, _NOSUID, _NODEV = 4096, 2, 4  # sys/mount.h
 _RDONLY, _RECURSIVE, _HERE, _MOUNT_SETATTR = 1, 0x8000, -100, 442  # linux/mount.h, mount_setattr(2)
 _CAPBSET_DROP, _SECUREBITS, _NO_NEW_PRIVS = 24, 28, 38  # sys/prctl.h
@@ -49,14 +50,31 @@ def _run(folder: str, hidden: str, words: list[str]) -> None:
     for place in (*_EMPTY, hidden):
         if Path(place).is_dir():
             _mount(library, "tmpfs", place, b"tmpfs", _NOSUID | _NODEV)
+    _few_devices(library)
     Path(PLACE).mkdir()
     _mount(library, f"/proc/self/fd/{source}", PLACE, None, _BIND)
     os.close(source)
     _set(library, "/", add=_RDONLY)
-    _set(library, "/tmp", remove=_RDONLY)  # noqa: S108, with the checkout in it
+    for place in ("/tmp", "/dev/shm"):  # noqa: S108, the former with the checkout in it
+        _set(library, place, remove=_RDONLY)
     _drop(library)
     os.chdir(PLACE)
     os.execvp(words[0], words)  # noqa: S606, the owner's own words, no shell
+
+
+def _few_devices(library: ctypes.CDLL) -> None:
+    """A read-only file system does not keep anybody from writing to a disk's device."""
+    handles = {name: os.open(f"/dev/{name}", os.O_PATH) for name in _DEVICES}
+    _mount(library, "tmpfs", "/dev", b"tmpfs", _NOSUID)
+    for name, handle in handles.items():
+        Path(f"/dev/{name}").touch()
+        _mount(library, f"/proc/self/fd/{handle}", f"/dev/{name}", None, _BIND)
+        os.close(handle)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        Path(f"/dev/{name}").symlink_to(f"/proc/self/fd/{number}")
+    Path("/dev/fd").symlink_to("/proc/self/fd")
+    Path("/dev/shm").mkdir()  # noqa: S108, a file system of its own
+    _mount(library, "tmpfs", "/dev/shm", b"tmpfs", _NOSUID | _NODEV)  # noqa: S108
 
 
 def _mount(library: ctypes.CDLL, source: str, place: str, kind: bytes | None, flags: int) -> None:

@@ -8,6 +8,7 @@ from aicp.toolkits.model import Json
 from aicp.toolkits.providers.base import ProviderError
 from aicp.toolkits.providers.local.changes import shown, version_of
 from aicp.toolkits.providers.local.git_command import Git
+from aicp.toolkits.providers.local.git_tools import MOST_SHOWN
 
 USUAL = 64 << 10
 _DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=all", "--no-renames")
@@ -62,14 +63,15 @@ def status(git: Git, args: Json) -> Json:  # noqa: ARG001, every read has this f
 
 def log(git: Git, args: Json) -> Json:
     limit = args.get("limit", 20)
-    said = git.run(
+    said = git.head_of(
         "log", f"--max-count={limit}", "--no-show-signature", "-z",
         "--format=%H%x00%an%x00%ae%x00%cI%x00%B", commit_of(git, args.get("ref", "HEAD")), "--",
+        most=MOST_SHOWN,
     )  # fmt: skip
-    cells = _text_cells(said)
-    names = ("commit", "author", "email", "at", "message")
-    rows = zip(*(cells[number::5] for number in range(5)), strict=False)
-    return {"commits": [dict(zip(names, row, strict=True)) for row in rows]}
+    cells, names = _text_cells(said), ("commit", "author", "email", "at", "message")
+    rows = list(zip(*(cells[number::5] for number in range(5)), strict=False))
+    whole = rows if len(said) <= MOST_SHOWN else rows[:-1]
+    return {"commits": [dict(zip(names, row, strict=True)) for row in whole]}
 
 
 def _text_cells(said: bytes) -> list[str]:

@@ -30,7 +30,7 @@ def request_text(git: Git, args: Json, tip: str, base: str) -> str:
         )
     said = git.run("log", f"--max-count={MOST_COMMITS}", "--format=%h %s", f"{base}..{tip}", "--")
     stat = git.run(
-        "diff", "--stat=100", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", f"{base}...{tip}", "--"
+        "diff", "--stat=100,80,200", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", f"{base}...{tip}", "--"
     )  # fmt: skip
     parts = (
         f"# {args['title']}",

@@ -87,7 +87,7 @@ def _confined(checkout: Path, hidden: Path, tests: Declared) -> tuple[int, str]:
     with tempfile.TemporaryFile(dir=checkout.parent) as said:
         try:
             process = subprocess.Popen(
-                confined.line(checkout, hidden, tests.command), env=_environment(), cwd=checkout,
+                _line(checkout, hidden, tests), env=_environment(), cwd=checkout,
                 stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
@@ -102,6 +102,12 @@ def _confined(checkout: Path, hidden: Path, tests: Declared) -> tuple[int, str]:
         said.seek(max(0, said.seek(0, os.SEEK_END) - MOST_OUTPUT))
         output = said.read().decode("utf-8", "replace").replace("\0", "\ufffd")
     return (-1, f"{output}\nstopped after {tests.seconds} seconds") if late else (status, output)
+
+
+def _line(checkout: Path, hidden: Path, tests: Declared) -> list[str]:
+    """With a last resort: should this process die, the command still ends."""
+    late = ("timeout", "--signal=KILL", str(tests.seconds + 30))
+    return [*late, *confined.line(checkout, hidden, tests.command)]
 
 
 def _stop(group: int, late: list[bool]) -> None:
