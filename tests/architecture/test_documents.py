@@ -15,6 +15,7 @@ import pytest
 from aicp.cli.main import COMMANDS, cli
 from aicp.settings import Settings
 from aicp.toolkits.model import ToolSpec
+from aicp.toolkits.providers.local import folder_tools, git_tools
 from aicp.toolkits.providers.local.calendar import LocalCalendar
 from aicp.toolkits.providers.local.check import TOOLS as CHECKS
 from aicp.toolkits.providers.local.inbox_tools import TOOLS as INBOX
@@ -175,6 +176,8 @@ def test_the_guide_gives_every_tool_its_undo_tier() -> None:
     }  # fmt: skip
     calendar: tuple[ToolSpec, ...] = LocalCalendar.tools(None)  # type: ignore[arg-type]
     tools = (*table_tools(exact=True), FOLDERS, DRAFT, SCHEDULE, SEND, *calendar, *INBOX, *CHECKS)
+    git = (git_tools.CREATE_BRANCH, git_tools.APPLY_PATCH, git_tools.MERGE_REQUEST)
+    tools += (*folder_tools.TOOLS, *git_tools.READS, *git, git_tools.run_tests(("make", "test")))
     assert told == {(tool.undo_tier.value, tool.name) for tool in tools}
 
 

@@ -22,8 +22,12 @@ KILLED = tuple(kind for kind in KINDS if kind != "mcp_notes")
 
 # What changes or locks anything outside: files, statements, the wire; by owner and name.
 BOUNDARIES = frozenset(
-    [("posix", name) for name in ("replace", "unlink", "mkdir", "fsync")]
-    + [("fcntl", "flock"), ("BufferedWriter", "write"), ("TextIOWrapper", "write")]
+    [
+        ("posix", name)
+        for name in ("replace", "rename", "unlink", "mkdir", "rmdir", "fchmod", "fsync")
+    ]
+    + [("_posixsubprocess", "fork_exec"), ("fcntl", "flock")]
+    + [("BufferedWriter", "write"), ("TextIOWrapper", "write")]
     + [("Connection", "execute"), ("socket", "sendall")]
 )
 

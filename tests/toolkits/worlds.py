@@ -21,7 +21,7 @@ from aicp.toolkits.providers.local.messages import call_id
 from toolkits.web_server import Shop
 
 KINDS = (  # undo restores every byte
-    "csv", "sqlite", "postgres", "mail", "calendar", "inbox", "mcp_notes", "mcp_files",
+    "csv", "sqlite", "postgres", "mail", "calendar", "inbox", "files", "git", "mcp_notes", "mcp_files",
 )  # fmt: skip
 LEAVING = ("webhook", "bare webhook")  # T4, T5: what happened elsewhere stays
 EVERY = (*KINDS, *LEAVING, "check")
@@ -86,6 +86,7 @@ def world(kind: str, folder: Path, outside: Outside) -> World:
         from toolkits import world_mcp
 
         return world_mcp.world(kind, folder)
+    from toolkits import world_files, world_git
     from toolkits.world_inbox import inbox_world
     from toolkits.world_web import web_world
 
@@ -93,7 +94,8 @@ def world(kind: str, folder: Path, outside: Outside) -> World:
         return web_world(kind, folder, outside.shop)
     if kind == "inbox":
         return inbox_world(kind, folder)
-    return {"mail": _mail, "calendar": _calendar}.get(kind, _table)(kind, folder, outside)
+    own = {"mail": _mail, "calendar": _calendar, "files": world_files.world, "git": world_git.world}
+    return own.get(kind, _table)(kind, folder, outside)
 
 
 def _table(kind: str, folder: Path, outside: Outside) -> World:

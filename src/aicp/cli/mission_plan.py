@@ -91,8 +91,11 @@ def new(
         raise BadInput("the mission is empty", hint="say what you want, or add --plan FILE.json")
     paths = {name: _absolute(given[name]) for name in ("calendar", "mail_folder", "delivered")}
     words = _standard_input() if intent == "-" else intent
-    body = {**given, **paths, "intent": words, "data": [_absolute(source) for source in data],
-            "connect": [connected(source) for source in given["connect"]]}  # fmt: skip
+    lists = {
+        "data": [_absolute(source) for source in data],
+        "connect": [connected(source) for source in given["connect"]],
+    }
+    body = {**given, **paths, **lists, "intent": words}
     body |= {"plan": json_file(plan_file)} if plan_file else {}
     body |= {"safeguards": json_file(rules_file)} if rules_file else {}
     client = here.client()
@@ -436,10 +439,13 @@ def _edit(pair: str) -> tuple[str, str | None]:
     return chip.strip(), text.strip()
 
 
+PATHS = ("files", "git", "inbox")
+
+
 def connected(source: str) -> str:
-    """KIND:TARGET with a target that begins like a path (./, ../, ~) made absolute."""
+    """KIND:TARGET with a path made absolute: of a kind that takes paths, or that looks like one."""
     kind, colon, target = source.partition(":")
-    is_path = target in (".", "..") or target.startswith(("./", "../", "~"))
+    is_path = kind in PATHS or target in (".", "..") or target.startswith(("./", "../", "~"))
     return f"{kind}{colon}{_absolute(target)}" if is_path else source
 
 

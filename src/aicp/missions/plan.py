@@ -21,13 +21,9 @@ from aicp.toolkits.model import Call, ToolSpec, UndoStatus, UndoTier
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust.approvals import REQUIRED
 from aicp.trust.gate import resolve
-<<<<<<< HEAD
-from aicp.trust.plan import Plan, Play, Safeguard
-=======
-from aicp.trust.plan import Plan, Play, Step
+from aicp.trust.plan import Plan, Play, Safeguard, Step
 
 LASTING = (UndoTier.T4, UndoTier.T5)  # what such a step does is made up for, or stays
->>>>>>> web
 
 
 def run(services: Services, mission: Mission) -> None:
@@ -99,15 +95,9 @@ def _take_offer(
 def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
     """Run the play and its undo on copies; exact means that every state hash came back (T1, T3).
 
-<<<<<<< HEAD
-    Returns exact, steps, undone, dry (how many steps a provider could only check, having no copy),
-    and for what went wrong: at (seq) and why.
-=======
-    A step of T4 or T5 says beforehand that it stays: it is told in `stays`, and the account it
-    leaves something in is not compared.
-
-    Returns exact, steps, undone, stays (seqs), and for what went wrong: at (seq) and why.
->>>>>>> web
+    Returns exact, steps, undone, stays (seqs), dry (how many steps a provider could only check,
+    having no copy), and for what went wrong: at (seq) and why. A step of T4 or T5 says beforehand
+    that it stays: the account it leaves something in is not compared.
     """
     try:
         return _rehearsed(play, providers)
@@ -160,21 +150,15 @@ def _rehearsed(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
                     "at": step.seq,
                     "why": undone.why or undone.status,
                 }
-<<<<<<< HEAD
-        exact = before == {name: copy.state_hash() for name, copy in copies.items()}
-        dry = sum(bool(outcome.data.get("dry_run")) for *_, outcome in done)
-        told = {"exact": exact, "steps": len(play.steps), "undone": len(done) - dry}
-        return told | ({"dry": dry} if dry else {})
-=======
         compared = copies.keys() - {step.account for step in stays}
         exact = all(copies[name].state_hash() == before[name] for name in compared)
-        return {
-            "exact": exact,
-            "steps": len(done),
-            "undone": len(done) - len(stays),
-            "stays": sorted(step.seq for step in stays),
-        }
->>>>>>> web
+        left = {step.seq for step in stays}
+        dry = {step.seq for step, *_, out in done if out.data.get("dry_run")}
+        told: dict[str, Any] = {
+            "exact": exact, "steps": len(play.steps), "undone": len(done) - len(left | dry),
+        }  # fmt: skip
+        told |= {"stays": sorted(left)} if left else {}
+        return told | ({"dry": len(dry)} if dry else {})
 
 
 def select(

@@ -18,6 +18,8 @@ LOCAL: dict[str, str] = {
     "webhook": "aicp.toolkits.providers.local.webhook:LocalWebhook",
     "http": "aicp.toolkits.providers.local.check:HttpCheck",
     "inbox": "aicp.toolkits.providers.local.inbox:LocalInbox",
+    "files": "aicp.toolkits.providers.local.folder_provider:LocalFiles",
+    "git": "aicp.toolkits.providers.local.git_provider:LocalGit",
 }
 # every other provider serves whatever toolkits it finds
 REMOTE: dict[str, str] = {
@@ -29,6 +31,8 @@ KINDS: dict[str, str] = {
     "webhook": "aicp.toolkits.providers.local.webhook_file:named",
     "check": "aicp.toolkits.providers.local.check:named",
     "inbox": "aicp.toolkits.providers.local.inbox:named",
+    "files": "aicp.toolkits.providers.local.folder_provider:named",
+    "git": "aicp.toolkits.providers.local.git_provider:named",
 }
 
 
