@@ -30,6 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evidence": ("aicp.cli.evidence:evidence", "Verify evidence bundles."),
     "people": ("aicp.cli.people:people", "Who may do what."),
     "login": ("aicp.cli.people:login", "A one-time link into the console."),
+    "sandbox": (
+        "aicp.cli.sandbox:sandbox",
+        "Fictional accounts to try toolkits on, without a key.",
+    ),
     "db": ("aicp.cli.db:db", "The database schema."),
 }
 

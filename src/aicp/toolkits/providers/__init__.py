@@ -17,9 +17,13 @@ LOCAL: dict[str, str] = {
     "calendar": "aicp.toolkits.providers.local.calendar:LocalCalendar",
 }
 # every other provider serves whatever toolkits it finds
-REMOTE: dict[str, str] = {}
+REMOTE: dict[str, str] = {
+    "composio": "aicp.toolkits.providers.composio.provider:ComposioProvider",
+}
 # what may follow `--connect`: KIND:TARGET -> a function (target, where) -> Connection
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "composio": "aicp.toolkits.providers.composio.provider:named",
+}
 
 
 @dataclass(frozen=True, slots=True)

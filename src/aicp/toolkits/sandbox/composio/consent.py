@@ -114,7 +114,7 @@ def may_use(state: Json, asked: Json, toolkit: str, *, now: datetime) -> None:
     Raises:
         Refused: it does not.
     """
-    key, user = asked.get("connected_account_id"), asked.get("user_id")
+    key, user = str(asked.get("connected_account_id")), asked.get("user_id")
     if key not in state["accounts"]:
         raise Refused("No connected account found")
     account = account_of(state, key, now=now)

@@ -70,7 +70,7 @@ def _message(key: str, sender: str, to: str, subject: str, body: str, labels: li
 
 
 def _fetch(data: Json, args: Json, _new: NewId) -> Json:
-    wanted = set(args.get("label_ids") or ())
+    wanted = set[str](args.get("label_ids") or ())
     words = str(args.get("query", "")).lower().split()
     if "in:sent" in words:
         wanted.add("SENT")

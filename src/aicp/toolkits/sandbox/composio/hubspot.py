@@ -128,10 +128,10 @@ def _archive(what: str, key: str) -> Act:
     return act
 
 
-_PERSON = dict.fromkeys(
+_PERSON: Json = dict.fromkeys(
     ("firstname", "lastname", "phone", "company", "jobtitle", "lifecyclestage"), TEXT
 )
-_DEAL = dict.fromkeys(("amount", "dealstage", "pipeline", "closedate"), TEXT)
+_DEAL: Json = dict.fromkeys(("amount", "dealstage", "pipeline", "closedate"), TEXT)
 _CHANGES: Json = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
 
 

@@ -18,8 +18,8 @@ def ask(account: Json) -> str:
     """What is asked for, and the buttons Approve, Narrow and Deny."""
     kit = TOOLKITS[account["toolkit"]]
     boxes = "".join(
-        f'<li><label><input type="checkbox" name="scope" value="{escape(scope)}" checked> '
-        f"{escape(kit.scopes.get(scope, scope))}<br><code>{escape(scope)}</code></label></li>"
+        f'<li><label><input type="checkbox" name="scope" value="{escape(str(scope))}" checked> '
+        f"{escape(kit.scopes.get(str(scope), str(scope)))}<br><code>{escape(str(scope))}</code></label></li>"
         for scope in account["requested"]
     )
     asked_for = f" for <b>{escape(account['alias'])}</b>" if account["alias"] else ""
@@ -42,7 +42,7 @@ def answered(account: Json) -> str:
         "REVOKED": "Access was taken back.",
         "INACTIVE": "The account is disabled.",
     }
-    scopes = "".join(f"<li><code>{escape(scope)}</code></li>" for scope in account["granted"])
+    scopes = "".join(f"<li><code>{escape(str(scope))}</code></li>" for scope in account["granted"])
     back = account["callback"]
     link = (
         f'<p><a href="{escape(back)}">Back</a></p>'

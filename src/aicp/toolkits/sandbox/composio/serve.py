@@ -7,6 +7,7 @@ prints its address first.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -33,7 +34,7 @@ def serve(folder: Path, port: int, told: Callable[[str], None]) -> None:
 
     keys = tuple(key for key in (KEY, os.environ.get("COMPOSIO_API_KEY", "")) if key)
     sandbox = Sandbox(folder, keys=keys)
-    with socket.create_server((HOST, port), backlog=128) as listener:
+    with _listener(port) as listener:
         told(f"http://{HOST}:{listener.getsockname()[1]}")
         config = uvicorn.Config(
             sandbox.asgi(),
@@ -43,6 +44,16 @@ def serve(folder: Path, port: int, told: Callable[[str], None]) -> None:
             lifespan="off",
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listener(port: int) -> socket.socket:
+    """A listening socket; a taken port gives way to a free one."""
+    try:
+        return socket.create_server((HOST, port), backlog=128)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or not port:
+            raise
+        return socket.create_server((HOST, 0), backlog=128)
 
 
 @click.command()
