@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from aicp.kernel import postgres
+from toolkits.world_composio import sandbox
 from toolkits.worlds import Outside, World, smtp_server, world
 
 
@@ -14,8 +15,8 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     folder = tmp_path_factory.mktemp("outside")
     cluster = postgres.start(folder / "data")
     try:
-        with smtp_server(folder / "inbox") as where:
-            yield Outside(where, folder / "inbox", cluster.owner_url)
+        with smtp_server(folder / "inbox") as where, sandbox(folder / "composio") as box:
+            yield Outside(where, folder / "inbox", cluster.owner_url, box)
     finally:
         postgres.stop(folder / "data")
 

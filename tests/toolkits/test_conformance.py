@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from aicp.toolkits.model import Call, Found, UndoStatus, UndoTier
 from aicp.toolkits.providers.base import Provider, ProviderError
-from toolkits.worlds import KINDS, TABLES, Outside, World, apply, world
+from toolkits.worlds import COPYING, KINDS, TABLES, Outside, World, apply, world
 
 every_world = pytest.mark.parametrize("a_world", KINDS, indirect=True)
 every_table = pytest.mark.parametrize("a_world", TABLES, indirect=True)
@@ -34,7 +34,7 @@ def test_every_tool_is_declared_completely(a_world: World) -> None:
 
 @every_world
 def test_every_tool_is_tried_by_this_suite(a_world: World) -> None:
-    tried = {call.tool for call in a_world.writes + a_world.reads}
+    tried = {call.tool for call in a_world.writes + a_world.final + a_world.reads}
     declared = {tool.name for tool in a_world.open().tools()}
     assert declared - tried <= {"mail.send"}  # T5: tested with the server, in test_mail
 
@@ -43,7 +43,7 @@ def test_every_tool_is_tried_by_this_suite(a_world: World) -> None:
 def test_what_is_declared_to_change_something_does_and_what_is_not_does_not(a_world: World) -> None:
     provider = a_world.open()
     specs = {tool.name: tool for tool in provider.tools()}
-    for call in (*a_world.reads, *a_world.writes):
+    for call in (*a_world.reads, *a_world.writes, *a_world.final):
         before = provider.state_hash()
         assert provider.describe().version == before
         if specs[call.tool].mutates:
@@ -70,7 +70,7 @@ def test_undo_restores_the_state_exactly_and_twice_is_as_good_as_once(a_world: W
 @every_world
 def test_one_key_has_one_effect_and_one_outcome(a_world: World) -> None:
     provider = a_world.open()
-    for call in a_world.writes:
+    for call in a_world.writes + a_world.final:
         _, before, outcome = apply(provider, call)
         after = provider.state_hash()
         assert provider.execute(call, before) == outcome
@@ -82,6 +82,10 @@ OTHERWISE = {
     "table.update": {"key": "1"},
     "mail.draft": {"body": "x"},
     "calendar.add": {"summary": "x"},
+    "gmail.create_email_draft": {"body": "x"},
+    "hubspot.create_contact": {"firstname": "x"},
+    "slack.send_message": {"text": "x"},
+    "linear.create_linear_issue": {"title": "x"},
 }
 
 
@@ -95,7 +99,7 @@ def test_a_key_that_was_used_for_another_call_is_refused(a_world: World) -> None
     assert provider.state_hash() == state
 
 
-@pytest.mark.parametrize("a_world", [*TABLES, "calendar"], indirect=True)
+@pytest.mark.parametrize("a_world", [kind for kind in KINDS if kind != "mail"], indirect=True)
 def test_a_late_repeat_is_harmless_even_when_the_thing_moved_on(a_world: World) -> None:
     provider = a_world.open()
     call, before, outcome = apply(provider, a_world.writes[0])
@@ -108,7 +112,7 @@ def test_a_late_repeat_is_harmless_even_when_the_thing_moved_on(a_world: World) 
 @every_world
 def test_reading_back_tells_whether_a_call_happened(a_world: World) -> None:
     provider = a_world.open()
-    for call in a_world.writes:
+    for call in a_world.writes + a_world.final:
         before = provider.before(call)
         assert provider.reconcile(call, before).found is Found.NOT_DONE
         outcome = provider.execute(call, before)
@@ -172,7 +176,7 @@ def test_a_change_between_look_and_call_is_refused(a_world: World) -> None:
     assert provider.state_hash() == theirs
 
 
-@every_world
+@pytest.mark.parametrize("a_world", COPYING, indirect=True)
 def test_a_rehearsal_gives_the_same_outcomes_and_leaves_the_real_state_alone(
     a_world: World,
 ) -> None:
@@ -204,11 +208,13 @@ def test_arguments_off_the_declaration_are_refused_before_anything_else(
     a_world: World, spoil
 ) -> None:
     provider = a_world.open()
+    specs = {tool.name: tool for tool in provider.tools()}
     start = provider.state_hash()
     for call in a_world.writes:
         bad = Call(call.tool, spoil(call.args), "bad")
-        if bad.args == call.args:
-            continue
+        fewer = len(bad.args) < len(call.args)
+        if bad.args == call.args or (fewer and specs[call.tool].validator.is_valid(bad.args)):
+            continue  # not spoiled: what is missing need not be there
         with pytest.raises(ProviderError):
             provider.before(bad)
         with pytest.raises(ProviderError):

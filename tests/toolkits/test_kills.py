@@ -22,7 +22,7 @@ pytestmark = pytest.mark.chaos
 BOUNDARIES = frozenset(
     [("posix", name) for name in ("replace", "unlink", "mkdir", "fsync")]
     + [("fcntl", "flock"), ("BufferedWriter", "write"), ("TextIOWrapper", "write")]
-    + [("Connection", "execute"), ("socket", "sendall")]
+    + [("Connection", "execute"), ("socket", "sendall"), ("socket", "send")]
 )
 
 

@@ -19,7 +19,9 @@ from aicp.toolkits.providers import open_provider
 from aicp.toolkits.providers.base import Connection, Provider
 from aicp.toolkits.providers.local.messages import call_id
 
-KINDS = ("csv", "sqlite", "postgres", "mail", "calendar")
+COPYING = ("csv", "sqlite", "postgres", "mail", "calendar")  # rehearse on a copy
+COMPOSIO = ("gmail", "hubspot", "slack", "linear")
+KINDS = (*COPYING, *COMPOSIO)
 TABLES = ("csv", "sqlite", "postgres")
 SENDER = "Riley <riley@ourside.example>"
 
@@ -50,6 +52,7 @@ class Outside:
     smtp: str
     inbox: Path
     postgres: str
+    composio: Any  # world_composio.Box
 
 
 @dataclass
@@ -59,6 +62,7 @@ class World:
     writes: tuple[Call, ...]  # each can be made after those before it
     reads: tuple[Call, ...]
     meddle: Callable[[Call], None]  # somebody else changes what the call just touched
+    final: tuple[Call, ...] = ()  # what nothing takes back; each can be made after the writes
 
     def open(self) -> Provider:
         """A provider as another process would have it: nothing remembered."""
@@ -71,6 +75,10 @@ class World:
 
 
 def world(kind: str, folder: Path, outside: Outside) -> World:
+    if kind in COMPOSIO:
+        from toolkits import world_composio
+
+        return world_composio.world(kind, folder, outside.composio)
     return {"mail": _mail, "calendar": _calendar}.get(kind, _table)(kind, folder, outside)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -258,13 +259,13 @@ class Sandbox:
             raise Refused(f"Version {str(asked['version'])[:40]} not found", 404)
         if not kit.no_auth:
             consent.may_use(self.store.look(), asked, kit.slug, now=self._clock())
-        with self.store.change() as state:
+        with self.store.look_at() if tool.reads else self.store.change() as state:
             log = new_id(state, "log_")
             try:
                 _check(tool, args)
                 consent.in_scope(state, asked, tool.scopes)
                 data = tool.act(state["data"][kit.slug], args, lambda prefix: new_id(state, prefix))
-                answer: Json = {"data": data, "successful": True, "error": None}
+                answer: Json = {"data": deepcopy(data), "successful": True, "error": None}
             except Refused as refused:
                 told = {"message": refused.message, "status_code": refused.status}
                 answer = {"data": told, "successful": False, "error": refused.message}

@@ -47,13 +47,21 @@ def serve(folder: Path, port: int, told: Callable[[str], None]) -> None:
 
 
 def _listener(port: int) -> socket.socket:
-    """A listening socket; a taken port gives way to a free one."""
+    """A listening socket; a taken port gives way to a free one.
+
+    Its protocol is named, because asyncio turns Nagle's delay off only where it is.
+    """
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server((HOST, port), backlog=128)
+        made.bind((HOST, port))
     except OSError as error:
         if error.errno != errno.EADDRINUSE or not port:
+            made.close()
             raise
-        return socket.create_server((HOST, 0), backlog=128)
+        made.bind((HOST, 0))
+    made.listen(128)
+    return made
 
 
 @click.command()

@@ -46,6 +46,11 @@ class Store:
         return deepcopy(self.state)
 
     @contextmanager
+    def look_at(self) -> Iterator[Json]:
+        """The state itself, for reading tools: their log entries reach the disk with the next change."""
+        yield self.state
+
+    @contextmanager
     def change(self) -> Iterator[Json]:
         """A copy to change; it becomes the state, on disk first, unless an error leaves the block."""
         changed = deepcopy(self.state)
