@@ -17,6 +17,7 @@ from aicp.toolkits.model import Call
 from aicp.toolkits.providers import Where, named, open_provider
 from aicp.toolkits.providers.base import Connection
 from aicp.toolkits.providers.composio.provider import ComposioProvider
+from aicp.toolkits.sandbox.composio.kit import VERSION
 from toolkits.worlds import World
 
 KEY = "aicp-sandbox"
@@ -99,7 +100,7 @@ def world(kind: str, folder: Path, box: Box) -> World:
     """The world of one toolkit, its records as they were in the beginning."""
     box.reset()
     made = {"gmail": _gmail, "hubspot": _hubspot, "slack": _slack, "linear": _linear}[kind](box)
-    made.connection = box.signed_in(kind, folder / "work")
+    made.connection = box.signed_in(f"{kind}@{VERSION}", folder / "work")
     return made
 
 
@@ -107,7 +108,7 @@ def _world(
     kind: str, writes: list[Call], final: list[Call], reads: list[Call], meddle: Any
 ) -> World:
     nowhere = Connection(kind, kind)
-    return World(kind, nowhere, tuple(writes), tuple(reads), meddle, tuple(final))
+    return World(kind, nowhere, tuple(writes), tuple(reads), meddle, False, tuple(final))
 
 
 LETTER = {
@@ -158,6 +159,10 @@ def _gmail(box: Box) -> World:
     )
 
 
+def _named(name: str, value: str) -> dict[str, Any]:
+    return {"filters": [{"propertyName": name, "operator": "EQ", "value": value}]}
+
+
 def _hubspot(box: Box) -> World:
     person = {"email": "nova@nova.example", "firstname": "Nova", "phone": "+1 212 555 0101"}
     contact = {"contactId": "101", "properties": {"phone": "+1 212 555 0199", "company": "Acme"}}
@@ -187,6 +192,11 @@ def _hubspot(box: Box) -> World:
         [
             Call("hubspot.list_contacts", {"limit": 2}),
             Call("hubspot.read_contact", {"contactId": "101", "properties": ["email"]}),
+            Call(
+                "hubspot.search_contacts_by_criteria",
+                {"filterGroups": [_named("email", "ana.silva@acme.example")]},
+            ),
+            Call("hubspot.search_deals", {"filterGroups": [_named("dealname", "Acme renewal")]}),
             Call("hubspot.list_deals", {}),
             Call("hubspot.get_deal", {"dealId": "201"}),
         ],

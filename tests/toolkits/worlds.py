@@ -62,6 +62,7 @@ class World:
     writes: tuple[Call, ...]  # each can be made after those before it
     reads: tuple[Call, ...]
     meddle: Callable[[Call], None]  # somebody else changes what the call just touched
+    bound: bool = True  # approvals are bound to the whole state; not where it changes all day
     final: tuple[Call, ...] = ()  # what nothing takes back; each can be made after the writes
 
     def open(self) -> Provider:

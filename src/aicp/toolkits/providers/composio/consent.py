@@ -79,7 +79,13 @@ def start(
     """
     config = config or _config(remote, toolkit, raw)
     user = "-".join(["aicp", *(part for part in (metadata.get("tenant"),) if part)])
-    made = remote.link(config, user, metadata.get("mission", ""))
+    alias = metadata.get("mission", "")
+    try:
+        made = remote.link(config, user, alias)
+    except ProviderError as error:
+        if "alias" not in error.message.lower():
+            raise
+        made = remote.link(config, user, "")  # a name serves once; an earlier link has it
     return Link(str(made.redirect_url), str(made.connected_account_id), _moment(made.expires_at))
 
 

@@ -39,6 +39,8 @@ class Read(_Closed):
     next: str = ""  # where the answer says how to go on
     page: str = ""  # the argument that takes it
     each: Read | None = None  # read once for each of these, as `$each`
+    pages: int = 5  # at most so many are read; lists are newest first
+    busy: bool = False  # state: changes all day by other hands, so no approval is bound to it
 
 
 class Inverse(_Closed):
@@ -65,8 +67,10 @@ class Tool(_Closed):
     thing: Read | None = None  # one thing, by `$id`
     source: Read | None = None  # create: what it is made of, read before
     same: dict[str, str] = {}  # create: path in the thing -> template it must equal
+    loosely: bool = False  # create: the service rewrites texts (links, marks), so nearly is enough
     inverse: Inverse | None = None
     sets: dict[str, str] = {}  # update: argument -> path in the thing; `x.*` for every key of x
+    harmless: tuple[str, ...] = ()  # update, labels: further arguments that change nothing
     blank: Any = None  # update: what is written where nothing was
     field: str = ""  # labels: path of the list in the thing
     add: str = ""  # labels: argument with what is put on
@@ -75,6 +79,14 @@ class Tool(_Closed):
     @property
     def reads(self) -> bool:
         return self.effect == "read"
+
+    @property
+    def offered(self) -> frozenset[str] | None:
+        """The only arguments offered: what else a change may set could not be taken back. None: all."""
+        if self.effect not in ("update", "labels"):
+            return None
+        sets = (arg.removesuffix(".*") for arg in self.sets)
+        return frozenset({self.id, self.add, self.remove, *self.harmless, *sets} - {""})
 
     def reading(self) -> tuple[str, ...]:
         """The tools that reading back needs."""

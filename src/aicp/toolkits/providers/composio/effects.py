@@ -23,10 +23,9 @@ from aicp.toolkits.model import (
 from aicp.toolkits.providers.base import ProviderError
 from aicp.toolkits.providers.composio.declared import Declared, Inverse, Read, Tool
 from aicp.toolkits.providers.composio.failures import Missing
-from aicp.toolkits.providers.composio.paths import at, fill, flat, holds, plain, without
+from aicp.toolkits.providers.composio.paths import alike, at, fill, flat, holds, plain, without
 
 NEW, ABSENT = "new", "absent"
-PAGES = 20  # of a list that are read
 FRESH = 20  # new things that are looked at to find ours
 Run = Callable[[str, Json, bool], tuple[Json, str]]  # tool, args, has an effect -> answer, log id
 
@@ -101,17 +100,17 @@ def effect_of(tools: Tools) -> Effect:
 def listed(
     read: Callable[[str, Json], Json], asked: Read, names: Mapping[str, Any]
 ) -> Iterator[Json]:
-    """The things of a list, page after page.
+    """The things of a list, page after page, as far as is declared.
 
     Raises:
-        ProviderError: the list is not where it is declared to be, or has no end.
+        ProviderError: the list is not where it is declared to be.
     """
     if asked.each is not None:
         for one in listed(read, asked.each, names):
             yield from listed(read, asked.model_copy(update={"each": None}), {**names, "each": one})
         return
     args = fill(asked.args, names)
-    for _ in range(PAGES):
+    for _ in range(asked.pages):
         answer = read(asked.tool, args)
         items = at(answer, asked.items)
         if items is None and plain(answer):
@@ -123,7 +122,6 @@ def listed(
         if not more or more == args.get(asked.page):
             return
         args = {**args, asked.page: more}
-    raise ProviderError(f"{asked.tool} lists more than {PAGES} pages", hint="use a smaller account")
 
 
 class Created:
@@ -155,14 +153,15 @@ class Created:
     def found(self, before: BeforeImage) -> Reconciled:
         fresh = [key for key in self._ids() if key not in set(before.data["known"])]
         things = {key: self._t.thing(key) for key in fresh[:FRESH]}
-        ours = {
-            key: one for key, one in things.items() if one is not None and self._same(one, before)
-        }
+        there = {key: one for key, one in things.items() if one is not None}
+        ours = {key: one for key, one in there.items() if self._same(one, before)}
         if len(ours) == 1:
             ((key, thing),) = ours.items()
             return Reconciled(Found.DONE, _outcome(key, thing, ""))
-        if ours or len(fresh) > FRESH:
-            why = f"{len(ours) or len(fresh)} new things may be what {self._t.slug} made"
+        near = [key for key, one in there.items() if self._near(one, before)]
+        if near or len(fresh) > FRESH:
+            # It may be ours, rewritten by the service: to make it again could be the second time.
+            why = f"{len(near) or len(fresh)} new things may be what {self._t.slug} made"
             return Reconciled(Found.UNCLEAR, why=why)
         return Reconciled(Found.NOT_DONE)
 
@@ -170,12 +169,10 @@ class Created:
         thing = self._t.thing(outcome.data["id"])
         if thing is None:
             return (f"what {self._t.slug} made is not there",)
-        names = self._names(before)
-        asked = {path: fill(wanted, names) for path, wanted in self._t.tool.same.items()}
         return tuple(
             f"{path} is not what was asked for"
-            for path, wanted in asked.items()
-            if wanted is not None and not holds(at(thing, path), wanted)
+            for path, wanted in self._asked(before)
+            if not self._equal(at(thing, path), wanted)
         )
 
     def take_back(self, before: BeforeImage, outcome: Outcome) -> UndoResult:
@@ -204,13 +201,20 @@ class Created:
         items = listed(self._t.read, read, {"args": self._t.args})
         return [str(at(item, read.id)) for item in items]
 
-    def _names(self, before: BeforeImage) -> Json:
-        return {"args": self._t.args, "source": before.data.get("source")}
+    def _asked(self, before: BeforeImage) -> list[tuple[str, Any]]:
+        """Where in the thing what was asked for must stand."""
+        names = {"args": self._t.args, "source": before.data.get("source")}
+        asked = ((path, fill(wanted, names)) for path, wanted in self._t.tool.same.items())
+        return [(path, wanted) for path, wanted in asked if plain(wanted) is not None]
 
     def _same(self, thing: Json, before: BeforeImage) -> bool:
-        names = self._names(before)
-        asked = ((path, fill(wanted, names)) for path, wanted in self._t.tool.same.items())
-        return all(wanted is None or holds(at(thing, path), wanted) for path, wanted in asked)
+        return all(self._equal(at(thing, path), wanted) for path, wanted in self._asked(before))
+
+    def _near(self, thing: Json, before: BeforeImage) -> bool:
+        return any(alike(at(thing, path), wanted) for path, wanted in self._asked(before))
+
+    def _equal(self, actual: Any, wanted: Any) -> bool:
+        return holds(actual, wanted) or (self._t.tool.loosely and alike(actual, wanted))
 
 
 class Updated:

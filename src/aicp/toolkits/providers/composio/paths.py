@@ -14,13 +14,22 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from rapidfuzz import fuzz
+
 from aicp.toolkits.model import Json
+
+NEARLY = 75  # of 100: texts that share this much may be one text, rewritten
 
 _PART = re.compile(r"^([^\[\]]*)(?:\[(\w+)=([^\]]*)\])?$")
 
 
 def at(value: Any, path: str) -> Any:
-    """What stands at a path; None when there is nothing."""
+    """What stands at a path, or at the first of "a ?? b" where something does; None when nothing."""
+    found = (_at(value, one.strip()) for one in path.split("??"))
+    return next((one for one in found if one is not None), None)
+
+
+def _at(value: Any, path: str) -> Any:
     place, _, decode = path.partition("|")
     for part in place.split(".") if place else ():
         value = _step(value, part)
@@ -71,6 +80,17 @@ def holds(actual: Any, wanted: Any) -> bool:
         there = actual if isinstance(actual, Mapping) else {}
         return all(holds(there.get(key), part) for key, part in wanted.items())
     return plain(actual) == plain(wanted)
+
+
+def alike(actual: Any, wanted: Any) -> bool:
+    """Whether a text may be the other one as a service rewrote it; things are, when a part is."""
+    if isinstance(wanted, Mapping):
+        there = actual if isinstance(actual, Mapping) else {}
+        return any(alike(there.get(key), part) for key, part in wanted.items())
+    one, other = plain(actual), plain(wanted)
+    if one is None or other is None:
+        return False
+    return one == other or fuzz.partial_ratio(str(one).casefold(), str(other).casefold()) >= NEARLY
 
 
 def flat(value: Any, place: str = "") -> Json:

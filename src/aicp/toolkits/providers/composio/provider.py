@@ -25,7 +25,7 @@ from aicp.toolkits.model import (
 from aicp.toolkits.providers import Where
 from aicp.toolkits.providers.base import Connection, Grant, Link, Probe, Provider, ProviderError
 from aicp.toolkits.providers.composio import consent
-from aicp.toolkits.providers.composio.declared import Declared, declared
+from aicp.toolkits.providers.composio.declared import Declared, Read, declared
 from aicp.toolkits.providers.composio.dry import DryRun
 from aicp.toolkits.providers.composio.effects import Effect, Tools, effect_of, listed
 from aicp.toolkits.providers.composio.failures import RECONNECT
@@ -84,7 +84,7 @@ class ComposioProvider:
         slug = self.connection.toolkit
         specs = self.tools()
         granted = self._granted if self._connected else ()
-        version = self.state_hash()
+        version = self._bound()
         title = str(self._found[0].toolkit.name if self._found else slug)
         if self._remote.sandbox and "sandbox" not in title.lower():
             title += " (sandbox)"
@@ -105,15 +105,7 @@ class ComposioProvider:
 
     def state_hash(self) -> str:
         """Over the declared reads that the account's scopes allow; unconnected, over the tools."""
-        if not self._connected:
-            return digest([spec.ref for spec in self.tools()])
-        loose = frozenset((*self._known.volatile, *self._known.nameless))
-        state: Json = {}
-        for number, read in enumerate(self._known.state):
-            if self._may(read.tool) and (read.each is None or self._may(read.each.tool)):
-                things = (plain(without(one, loose)) for one in listed(self._reading, read, {}))
-                state[f"{number} {read.tool}"] = sorted(digest(thing) for thing in things)
-        return digest(state)
+        return digest(self._state(self._known.state))
 
     # --- calls ---
 
@@ -197,9 +189,9 @@ class ComposioProvider:
         for slug, tool in self._known.tools.items():
             if tool.probe is not None:
                 tries.setdefault(tool.scope, []).append((slug, tool.probe))
-        user = self._user(ref)
+        granted, user = self.grant(ref).scopes, self._user(ref)
         return consent.probed(
-            {scope: calls for scope, calls in tries.items() if scope in self.grant(ref).scopes},
+            {scope: calls for scope, calls in tries.items() if scope in granted},
             lambda slug, args: self._run(slug, args, ref=ref, user=user, effect=False),
         )
 
@@ -207,6 +199,25 @@ class ComposioProvider:
         consent.revoke(self._remote, ref)
 
     # --- inside ---
+
+    def _bound(self) -> str:
+        """What approvals are bound to: the tools, and the state that does not change all day."""
+        refs = [spec.ref for spec in self.tools()]
+        return digest(
+            [refs, self._state(tuple(read for read in self._known.state if not read.busy))]
+        )
+
+    def _state(self, reads: tuple[Read, ...]) -> Json:
+        """Each list as the sorted hashes of its things, without ids and what changes by itself."""
+        if not self._connected:
+            return {"tools": [spec.ref for spec in self.tools()]}
+        loose = frozenset((*self._known.volatile, *self._known.nameless))
+        state: Json = {}
+        for read in reads:
+            if self._may(read.tool) and (read.each is None or self._may(read.each.tool)):
+                things = (plain(without(one, loose)) for one in listed(self._reading, read, {}))
+                state[digest(read.model_dump())] = sorted(digest(thing) for thing in things)
+        return state
 
     @property
     def _target(self) -> str:
@@ -251,7 +262,11 @@ class ComposioProvider:
     def _granted(self) -> tuple[str, ...]:
         if self._open:
             return tuple(self._known.scopes)
-        return self.grant(self._ref).scopes
+        grant = self.grant(self._ref)
+        if grant.state != "approved":
+            told = f"the account of {self.connection.toolkit} is {grant.state}"
+            raise ProviderError(told, hint=RECONNECT, auth_expired=True)
+        return grant.scopes
 
     def _may(self, slug: str) -> bool:
         return tool_of(self._known, slug).scope in self._granted
@@ -311,6 +326,8 @@ class ComposioProvider:
         """Whose account it is, as Composio names the user; asked once."""
         if ref not in self._users:
             account = self._remote.account(ref)
+            if account.toolkit.slug != self.connection.toolkit:
+                raise ProviderError(f"'{ref[:40]}' is an account of {account.toolkit.slug[:40]}")
             if consent.STATES.get(account.status) != "approved" or account.is_disabled:
                 told = f"the account of {self.connection.toolkit} is {account.status.lower()}"
                 raise ProviderError(told, hint=RECONNECT, auth_expired=True)

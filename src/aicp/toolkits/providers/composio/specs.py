@@ -27,10 +27,10 @@ def tool_of(known: Declared, slug: str) -> Tool:
 
 def spec_of(known: Declared, theirs: Any, version: str) -> ToolSpec | None:
     """The tool as we offer it; None when its schema is not one that can be checked."""
-    schema = closed(theirs.input_parameters)
+    ours = tool_of(known, theirs.slug)
+    schema = closed(theirs.input_parameters, ours.offered)
     if schema is None:
         return None
-    ours = tool_of(known, theirs.slug)
     every = tuple(schema["properties"])
     return ToolSpec(
         name=f"{known.toolkit}.{action_of(known.toolkit, theirs.slug)}",
@@ -48,8 +48,11 @@ def spec_of(known: Declared, theirs: Any, version: str) -> ToolSpec | None:
     )
 
 
-def closed(schema: Any) -> Json | None:
+def closed(schema: Any, offered: frozenset[str] | None = None) -> Json | None:
     """A vendor's schema with every object closed that names its properties; None when it is unsound.
+
+    Args:
+        offered: the only properties that are kept; one more that is required makes it unsound.
 
     A reference to somewhere else would be fetched while checking, so it makes the schema unsound.
     """
@@ -60,6 +63,10 @@ def closed(schema: Any) -> Json | None:
     kept = {key: _closed(schema[key]) for key in KEPT if key in schema}
     made = {"type": "object", "properties": {}, "required": []} | kept
     made["additionalProperties"] = False
+    if offered is not None and isinstance(made["properties"], dict):
+        made["properties"] = {k: v for k, v in made["properties"].items() if k in offered}
+        if not set(made["required"]) <= offered:
+            return None
     try:
         Draft202012Validator.check_schema(made)
     except SchemaError:

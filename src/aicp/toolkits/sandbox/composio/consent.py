@@ -53,13 +53,19 @@ def start_link(state: Json, asked: Json, *, base: str, now: datetime) -> Json:
     config = state["auth_configs"].get(asked.get("auth_config_id", ""))
     if config is None:
         raise Refused("Auth config not found", 404)
+    alias, user = asked.get("alias"), asked.get("user_id")
+    if not isinstance(user, str) or not user:
+        raise Refused("user_id is needed")
+    others = (one for one in state["accounts"].values() if one["toolkit"] == config["toolkit"])
+    if alias and any((one["alias"], one["user_id"]) == (alias, user) for one in others):
+        raise Refused("alias is used by another connection of this user")
     token, key = f"lk_{secrets.token_urlsafe(18)}", new_id(state, "ca_")
     account = {
         "id": key,
         "toolkit": config["toolkit"],
         "auth_config": config["id"],
-        "user_id": asked["user_id"],
-        "alias": asked.get("alias"),
+        "user_id": user,
+        "alias": alias,
         "status": "INITIATED",
         "reason": "",
         "requested": config["scopes"],

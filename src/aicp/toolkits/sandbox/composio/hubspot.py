@@ -83,6 +83,25 @@ def _list(what: str) -> Act:
     return act
 
 
+def _search(what: str) -> Act:
+    def act(data: Json, args: Json, _new: NewId) -> Json:
+        groups = args.get("filterGroups") or [{"filters": []}]
+        hits = [
+            item
+            for item in reversed(data[what].values())
+            if any(all(_fits(item, one) for one in group.get("filters", ())) for group in groups)
+        ]
+        return {"total": len(hits), "results": hits[: int(args.get("limit", 10))]}
+
+    return act
+
+
+def _fits(record: Json, one: Json) -> bool:
+    if one.get("operator") != "EQ":
+        raise Refused("the sandbox knows the operator EQ only")
+    return record["properties"].get(one.get("propertyName")) == str(one.get("value"))
+
+
 def _get(what: str, key: str) -> Act:
     def act(data: Json, args: Json, _new: NewId) -> Json:
         return _shown(found(data[what], args[key], what.rstrip("s")), args)
@@ -132,6 +151,7 @@ _PERSON: Json = dict.fromkeys(
     ("firstname", "lastname", "phone", "company", "jobtitle", "lifecyclestage"), TEXT
 )
 _DEAL: Json = dict.fromkeys(("amount", "dealstage", "pipeline", "closedate"), TEXT)
+_GROUPS: Json = {"type": "array", "items": {"type": "object"}}
 _CHANGES: Json = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
 
 
@@ -141,7 +161,17 @@ def _tools(what: str, one: str, key: str, own: Json, needed: str, archive: str) 
     get = "READ" if what == "contacts" else "GET"
     up, page = one.upper(), {"limit": COUNT, "after": TEXT, "properties": TEXTS}
     made: Callable[..., Tool] = Tool
+    search = "HUBSPOT_SEARCH_" + ("CONTACTS_BY_CRITERIA" if what == "contacts" else "DEALS")
     return (
+        made(
+            search,
+            f"Search {what}",
+            f"{what.capitalize()} whose properties equal some values.",
+            takes(filterGroups=_GROUPS, limit=COUNT),
+            read,
+            _search(what),
+            reads=True,
+        ),
         made(
             f"HUBSPOT_LIST_{what.upper()}",
             f"List {what}",
