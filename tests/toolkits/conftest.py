@@ -7,6 +7,7 @@ import pytest
 
 from aicp.kernel import postgres
 from toolkits.web_server import shop_server
+from toolkits.world_composio import sandbox
 from toolkits.worlds import Outside, World, smtp_server, world
 
 
@@ -15,8 +16,12 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     folder = tmp_path_factory.mktemp("outside")
     cluster = postgres.start(folder / "data")
     try:
-        with smtp_server(folder / "inbox") as where, shop_server() as shop:
-            yield Outside(where, folder / "inbox", cluster.owner_url, shop)
+        with (
+            smtp_server(folder / "inbox") as where,
+            shop_server() as shop,
+            sandbox(folder / "composio") as box,
+        ):
+            yield Outside(where, folder / "inbox", cluster.owner_url, shop, box)
     finally:
         postgres.stop(folder / "data")
 

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from aicp.toolkits.model import Call, Found, UndoStatus, UndoTier
 from aicp.toolkits.providers.base import Provider, ProviderError
-from toolkits.worlds import EVERY, KINDS, LEAVING, TABLES, Outside, World, apply, world
+from toolkits.worlds import COPYING, EVERY, KINDS, LEAVING, TABLES, Outside, World, apply, world
 
 every_kind = pytest.mark.parametrize("a_world", EVERY, indirect=True)
 every_writing_world = pytest.mark.parametrize("a_world", [*KINDS, *LEAVING], indirect=True)
@@ -37,7 +37,7 @@ def test_every_tool_is_declared_completely(a_world: World) -> None:
 
 @every_kind
 def test_every_tool_is_tried_by_this_suite(a_world: World) -> None:
-    tried = {call.tool for call in a_world.writes + a_world.reads}
+    tried = {call.tool for call in a_world.writes + a_world.final + a_world.reads}
     declared = {tool.name for tool in a_world.open().tools()}
     # T5: tested with their servers, in test_mail and test_mcp; a rehearsal runs no code of others
     assert declared - tried <= {"mail.send", "mcp_files.create_text_file", "git.run_tests"}
@@ -47,9 +47,9 @@ def test_every_tool_is_tried_by_this_suite(a_world: World) -> None:
 def test_what_is_declared_to_change_something_does_and_what_is_not_does_not(a_world: World) -> None:
     provider = a_world.open()
     specs = {tool.name: tool for tool in provider.tools()}
-    for call in (*a_world.reads, *a_world.writes):
+    for call in (*a_world.reads, *a_world.writes, *a_world.final):
         before = a_world.truth()
-        assert provider.describe().version == provider.state_hash()
+        assert not a_world.bound or provider.describe().version == provider.state_hash()
         if specs[call.tool].mutates:
             provider.before(call)
             assert a_world.truth() == before, f"{call.tool}: looking changed something"
@@ -74,7 +74,7 @@ def test_undo_restores_the_state_exactly_and_twice_is_as_good_as_once(a_world: W
 @every_writing_world
 def test_one_key_has_one_effect_and_one_outcome(a_world: World) -> None:
     provider = a_world.open()
-    for call in a_world.writes:
+    for call in a_world.writes + a_world.final:
         _, before, outcome = apply(provider, call)
         after = a_world.truth()
         assert provider.execute(call, before) == outcome
@@ -127,6 +127,10 @@ OTHERWISE = {
     "webhook.order": {"item": "coffee"},
     "files.write": {"text": "x"},
     "git.create_branch": {"branch": "other"},
+    "gmail.create_email_draft": {"body": "x"},
+    "hubspot.create_contact": {"firstname": "x"},
+    "slack.send_message": {"text": "x"},
+    "linear.create_linear_issue": {"title": "x"},
 }
 
 
@@ -140,7 +144,9 @@ def test_a_key_that_was_used_for_another_call_is_refused(a_world: World) -> None
     assert a_world.truth() == state
 
 
-@pytest.mark.parametrize("a_world", [*TABLES, "calendar", "inbox", "files", "git"], indirect=True)
+@pytest.mark.parametrize(
+    "a_world", [k for k in KINDS if k not in ("mail", "mcp_notes", "mcp_files")], indirect=True
+)
 def test_a_late_repeat_is_harmless_even_when_the_thing_moved_on(a_world: World) -> None:
     provider = a_world.open()
     call, before, outcome = apply(provider, a_world.writes[0])
@@ -153,7 +159,7 @@ def test_a_late_repeat_is_harmless_even_when_the_thing_moved_on(a_world: World) 
 @every_writing_world
 def test_reading_back_tells_whether_a_call_happened(a_world: World) -> None:
     provider = a_world.open()
-    for call in a_world.writes:
+    for call in a_world.writes + a_world.final:
         before = provider.before(call)
         assert provider.reconcile(call, before).found is Found.NOT_DONE
         outcome = provider.execute(call, before)
@@ -217,7 +223,7 @@ def test_a_change_between_look_and_call_is_refused(a_world: World) -> None:
     assert provider.state_hash() == theirs
 
 
-@every_world
+@pytest.mark.parametrize("a_world", COPYING, indirect=True)
 def test_a_rehearsal_gives_the_same_outcomes_and_leaves_the_real_state_alone(
     a_world: World,
 ) -> None:
@@ -249,11 +255,13 @@ def test_arguments_off_the_declaration_are_refused_before_anything_else(
     a_world: World, spoil
 ) -> None:
     provider = a_world.open()
+    specs = {tool.name: tool for tool in provider.tools()}
     start = a_world.truth()
     for call in a_world.writes:
         bad = Call(call.tool, spoil(call.args), "bad")
-        if bad.args == call.args:
-            continue
+        fewer = len(bad.args) < len(call.args)
+        if bad.args == call.args or (fewer and specs[call.tool].validator.is_valid(bad.args)):
+            continue  # not spoiled: what is missing need not be there
         with pytest.raises(ProviderError):
             provider.before(bad)
         with pytest.raises(ProviderError):

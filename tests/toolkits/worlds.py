@@ -20,9 +20,11 @@ from aicp.toolkits.providers.base import Connection, Provider
 from aicp.toolkits.providers.local.messages import call_id
 from toolkits.web_server import Shop
 
-KINDS = (  # undo restores every byte
+COPYING = (  # rehearse on a copy
     "csv", "sqlite", "postgres", "mail", "calendar", "inbox", "files", "git", "mcp_notes", "mcp_files",
 )  # fmt: skip
+COMPOSIO = ("gmail", "hubspot", "slack", "linear")
+KINDS = (*COPYING, *COMPOSIO)  # undo restores every byte
 LEAVING = ("webhook", "bare webhook")  # T4, T5: what happened elsewhere stays
 EVERY = (*KINDS, *LEAVING, "check")
 TABLES = ("csv", "sqlite", "postgres")
@@ -56,6 +58,7 @@ class Outside:
     inbox: Path
     postgres: str
     shop: Shop
+    composio: Any  # world_composio.Box
 
 
 @dataclass
@@ -65,6 +68,8 @@ class World:
     writes: tuple[Call, ...]  # each can be made after those before it
     reads: tuple[Call, ...]
     meddle: Callable[[Call], None]  # somebody else changes what the call just touched
+    bound: bool = True  # approvals are bound to the whole state; not where it changes all day
+    final: tuple[Call, ...] = ()  # what nothing takes back; each can be made after the writes
     state: Callable[[], str] | None = None  # of the other side, where its provider cannot see it
 
     def truth(self) -> str:
@@ -82,6 +87,10 @@ class World:
 
 
 def world(kind: str, folder: Path, outside: Outside) -> World:
+    if kind in COMPOSIO:
+        from toolkits import world_composio
+
+        return world_composio.world(kind, folder, outside.composio)
     if kind.startswith("mcp_"):
         from toolkits import world_mcp
 

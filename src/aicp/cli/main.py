@@ -37,6 +37,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "people": ("aicp.cli.people:people", "Who may do what."),
     "secret": ("aicp.cli.secret:secret", "What connections sign in with."),
     "login": ("aicp.cli.people:login", "A one-time link into the console."),
+    "sandbox": (
+        "aicp.cli.sandbox:sandbox",
+        "Fictional accounts to try toolkits on, without a key.",
+    ),
     "db": ("aicp.cli.db:db", "The database schema."),
 }
 

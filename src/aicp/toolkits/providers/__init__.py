@@ -24,9 +24,11 @@ LOCAL: dict[str, str] = {
 # every other provider serves whatever toolkits it finds
 REMOTE: dict[str, str] = {
     "mcp": "aicp.toolkits.providers.mcp.provider:McpProvider",
+    "composio": "aicp.toolkits.providers.composio.provider:ComposioProvider",
 }
 # what may follow `--connect`: KIND:TARGET -> a function (target, where) -> Connection
 KINDS: dict[str, str] = {
+    "composio": "aicp.toolkits.providers.composio.provider:named",
     "mcp": "aicp.toolkits.providers.mcp.declared:named",
     "webhook": "aicp.toolkits.providers.local.webhook_file:named",
     "check": "aicp.toolkits.providers.local.check:named",
