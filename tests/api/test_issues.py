@@ -99,6 +99,18 @@ def test_what_is_written_here_is_what_bd_shows_under_the_e_mail_of_the_writer(
     assert shown[1]["close_reason"] == "the pool is bounded"
 
 
+def test_a_mission_names_its_issue_and_an_unfit_id_makes_none(flight: Flight, ask: Any) -> None:
+    riley = ask("riley")
+    body = {"intent": "Normalise all phones.", "data": [str(flight.sandbox / "accounts.csv")]}
+    made = riley.post("/api/missions", json=body | {"issue": "BD-4521"})
+    assert (made.status_code, made.json()["issue"]) == (201, "BD-4521")
+    assert riley.get(f"/api/missions/{made.json()['id']}").json()["issue"] == "BD-4521"
+    wrong = riley.post("/api/missions", json=body | {"issue": "4521"})
+    assert (wrong.status_code, wrong.json()["error"]["exit_code"]) == (422, 2)
+    assert "'4521' is not an issue id" in wrong.json()["error"]["message"]
+    assert [row["id"] for row in riley.get("/api/missions").json()] == [made.json()["id"]]
+
+
 def test_readers_read_and_only_writers_write(flight: Flight, ops: Path, ask: Any) -> None:
     sam = ask("sam")
     before = (ops / ".beads" / "issues.jsonl").read_bytes()

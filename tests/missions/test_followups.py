@@ -77,21 +77,38 @@ def reference_of(flight: Flight, followup_id: str) -> str:
 
 
 def test_it_is_discovered_from_the_missions_own_issue(flight: Flight, ops: Path) -> None:
-    book = Book(str(ops / ".beads" / "issues.jsonl"))
-    own = book.create("The mission", by=BY)["id"]
-    mission, other = flight.new(), flight.new()
-    with psycopg.connect(flight.owner_url) as conn:
-        conn.execute("set session_replication_role = replica")
-        for one, issue in ((mission, own), (other, "ops-99")):
-            conn.execute("update missions set bd_issue = %s where id = %s", (issue, one))
+    own = Book(str(ops / ".beads" / "issues.jsonl")).create("The mission", by=BY)["id"]
+    mission = flight.new(issue=own)
+    assert flight.doc(mission)["issue"] == own
     ask(flight, mission)
-    ask(flight, other, "Its issue is gone")
     flight.work()
-    by_title = {issue["title"]: issue for issue in issues(ops)}
-    [edge] = by_title["Ask legal"]["dependencies"]
+    [issue] = [one for one in issues(ops) if one["title"] == "Ask legal"]
+    [edge] = issue["dependencies"]
     assert (edge["type"], edge["depends_on_id"]) == ("discovered-from", own)
-    assert "dependencies" not in by_title["Its issue is gone"]
-    assert [row["status"] for row in rows(flight, other)] == ["created"]
+    assert "not linked" not in issue["comments"][0]["text"]
+
+
+@pytest.mark.parametrize("case", ["never there", "deleted", "unclear", "its own"])
+def test_a_mission_whose_issue_cannot_be_linked_gets_it_all_the_same_with_a_note(
+    flight: Flight, ops: Path, case: str
+) -> None:
+    path = ops / ".beads" / "issues.jsonl"
+    own = {"never there": "ops-99", "deleted": "ops-1", "unclear": "ops-k3f", "its own": "ops-1"}
+    book = Book(str(path))
+    if case == "deleted":
+        book.create("The mission", by=BY)
+        path.write_text(path.read_text().replace('"status":"open"', '"status":"tombstone"'))
+    if case == "unclear":
+        for issue_id in ("ops-k3f1", "ops-k3f2"):
+            book.create("One of two", issue_id=issue_id, by=BY)
+    mission = flight.new(issue=own[case])
+    ask(flight, mission)
+    flight.work()
+    [issue] = [one for one in issues(ops) if one["title"] == "Ask legal"]
+    assert "dependencies" not in issue
+    [said] = issue["comments"]
+    assert f"; not linked to {own[case]}, the mission's issue: " in said["text"]
+    assert [(row["status"], row["problem"]) for row in rows(flight, mission)] == [("created", "")]
 
 
 def test_with_the_list_missing_it_waits_longer_each_time_and_is_replayed_once(

@@ -33,6 +33,7 @@ class NewMissionBody(Body):
     intent: str
     title: str = ""
     priority: int = 2
+    issue: str = Field("", description="id of the issue it is about, which need not exist (yet)")
     data: list[str] = Field(
         default_factory=list, description="absolute paths or database URLs with #table"
     )
@@ -90,7 +91,7 @@ def create(body: NewMissionBody, app: AppDep, actor: ActorDep) -> dict[str, Any]
         data=tuple(body.data), smtp=body.smtp, sender=body.sender, mail_folder=body.mail_folder,
         delivered=body.delivered, calendar=body.calendar,
     )  # fmt: skip
-    new = define.NewMission(body.intent, sources, body.title, body.priority)
+    new = define.NewMission(body.intent, sources, body.title, body.priority, body.issue)
     with app.transaction(actor) as conn:
         mission_id = define.create(conn, actor, app.services, new)
         return view.summary(store.get(conn, mission_id))

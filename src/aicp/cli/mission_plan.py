@@ -50,6 +50,7 @@ STATUSES = ("draft", "in_progress", "ready", "blocked", "completed", "archived")
 @click.option("--delivered", default="", metavar="MAILDIR", help="Inbox to look sent mails up in.")
 @click.option("--title", default="", help="Instead of the first words.")
 @click.option("--priority", type=click.IntRange(0, 4), default=2, help="0 first, 4 last.")
+@click.option("--issue", default="", metavar="ID", help="The issue it is about, for example ops-1.")
 @wait_option
 @json_option
 @pass_here
@@ -68,7 +69,7 @@ def new(
     Examples:
       aicp mission new "Win back manufacturing accounts that went quiet in Q2" \\
           --data accounts.csv --smtp localhost:2525 --sender "Riley <riley@example.com>"
-      aicp mission new - --data crm.sqlite#accounts < intent.txt
+      aicp mission new - --data crm.sqlite#accounts --issue ops-1 < intent.txt
     """
     paths = {name: _absolute(given[name]) for name in ("calendar", "mail_folder", "delivered")}
     words = _standard_input() if intent == "-" else intent
