@@ -523,10 +523,14 @@ COMMANDS: dict[str, Command] = {
     "completion": Command(
         "the completion script for a shell",
         "bash|zsh|fish",
-        (1, 1),
-        "shell:completion",
+        (1, None),
+        "completing:completion",
         (),
-        ("source <(bd completion bash)", "bd completion fish > ~/.config/fish/completions/bd.fish"),
+        (
+            "source <(bd completion bash)",
+            "source <(bd completion zsh)",
+            "bd completion fish > ~/.config/fish/completions/bd.fish",
+        ),
     ),
     "version": Command("which bd this is", "", (0, 0), "admin:version", (), ("bd version",)),
     "help": Command(
