@@ -97,7 +97,7 @@ class Tracker:
             info = os.stat(self._path())  # noqa: PTH116 - a path as text, as the graph has it
         except (IssueError, AicpError, OSError):
             return "none"
-        return f"{info.st_mtime_ns}-{info.st_size}-{info.st_ino}"
+        return f"{info.st_mtime_ns}-{info.st_ctime_ns}-{info.st_size}-{info.st_ino}"
 
     def snapshot(self) -> Snapshot:
         """The graph as it is now (errors: `book`, and Damaged)."""
