@@ -218,7 +218,7 @@ def test_issues_are_accessible_and_move_when_the_file_changes_on_disk(
     """UX-81, UX-82: closing a blocker from a terminal moves what waited into Ready, without a reload."""
     tab = Tab(browser, address, reduced_motion="reduce")
     tab.sign_in(flight)
-    for path in ("/issues", "/issues/ops-2", "/issues/graph", "/issues?status=closed"):
+    for path in ("/issues", "/issues/ops-2", "/issues/ops-7", "/issues/graph"):
         page = tab.open(path)
         page.evaluate(OPEN)
         for width in (390, 1440):

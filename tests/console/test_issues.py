@@ -118,6 +118,43 @@ def test_people_open_comment_link_and_close(ops: Path, visit: Any) -> None:
     assert shown["comments"][0]["author"] == "riley@home.example"
 
 
+def test_people_take_a_dependency_away_and_reopen_what_is_closed(ops: Path, visit: Any) -> None:
+    riley = visit("riley")
+    page = riley.get("/issues/ops-2").text
+    assert 'aria-label="Remove: parent-child ops-1"' in page
+    assert riley.form(page, "/removal").fields["on"] == "ops-1"
+    freed = riley.send(page, "/removal", on="ops-3", type="blocks")
+    assert freed.url.fragment == "needs"
+    assert "ops-2 is ready" in freed.text
+    assert "Remove: blocks ops-3" not in freed.text
+    again = riley.send(page, "/removal", on="ops-3", type="blocks")
+    assert again.status_code == 404
+    assert "/reopen" not in page
+    closed = riley.get("/issues/ops-7").text
+    assert "/close" not in closed
+    opened = riley.send(closed, "/reopen", reason="not so old").text
+    assert "/reopen" not in opened
+    assert riley.send(closed, "/reopen").status_code == 409
+    [two, seven] = json.loads(bd(ops, "show", "ops-2", "ops-7", "--json"))
+    assert [one["dependency_type"] for one in two["dependencies"]] == ["parent-child"]
+    assert seven["status"] == "open"
+    assert json.loads(bd(ops, "history", "ops-7", "--json"))[-1]["reason"] == "not so old"
+
+
+def test_a_dependency_on_what_is_gone_is_listed_and_can_be_taken_away(
+    ops: Path, visit: Any
+) -> None:
+    path = ops / ".beads" / "issues.jsonl"
+    path.write_text(
+        path.read_text().replace('"depends_on_id":"ops-3"', '"depends_on_id":"ops-404"')
+    )
+    riley = visit("riley")
+    page = riley.get("/issues/ops-2").text
+    assert "<code>ops-404</code>" in page
+    assert 'href="/issues/ops-404"' not in page.split('id="needs"')[1].split("</section>")[0]
+    assert "ops-404" not in riley.send(page, "/removal", on="ops-404", type="blocks").text
+
+
 def test_a_refusal_keeps_what_was_typed_and_changes_nothing(ops: Path, visit: Any) -> None:
     """UX-83."""
     riley = visit("riley")
@@ -144,9 +181,11 @@ def test_who_may_only_read_gets_no_form_and_is_refused(ops: Path, visit: Any) ->
     page = sam.get("/issues/ops-3").text
     assert "only operators" in page
     assert "/close" not in page
+    assert "/removal" not in sam.get("/issues/ops-2").text
+    assert "/reopen" not in sam.get("/issues/ops-7").text
     csrf = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
     assert csrf
-    for path in ("/issues/ops-3/close", "/issues"):
+    for path in ("/issues/ops-3/close", "/issues/ops-7/reopen", "/issues/ops-2/removal", "/issues"):
         refused = sam.http.post(path, data={"csrf": csrf[1], "reason": "x", "title": "x"})
         assert refused.status_code == 403
     assert visit().get("/issues").status_code == 401

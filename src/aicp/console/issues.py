@@ -17,12 +17,18 @@ from aicp.console.picture import KINDS, MOST, open_ids, picture
 from aicp.console.route import PageRoute, correlation
 from aicp.console.sections import changes, parts
 from aicp.errors import AicpError, BadInput, NotFound
-from aicp.issues.model import EDGES, STATUSES
+from aicp.issues.graph import Graph
+from aicp.issues.model import EDGES, STATUSES, UNHEARD
 from aicp.issues.model import KINDS as TYPES
 from aicp.tracker import MISSING, Damaged, Tracker, Wish, may_write, need_writer
 from aicp.web import AppDep, SignedIn, error_body
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+ANCHORS = {
+    "comments": "comments",
+    "dependencies": "needs",
+    "removal": "needs",
+}  # where one returns to
 LOOK_SECONDS, HEARTBEAT_LOOKS = 0.4, 10
 PROBLEM = (("problem", "issues/_problem.html"),)
 LIST = (*PROBLEM, ("ready", "issues/_ready.html"), ("list", "issues/_list.html"))
@@ -31,6 +37,7 @@ ISSUE = (
     *PROBLEM,
     ("head", "issues/_head.html"),
     ("comments", "issues/_comments.html"),
+    ("needs", "issues/_needs.html"),
     ("tree", "issues/_tree.html"),
     ("graph", "issues/_picture.html"),
 )
@@ -142,7 +149,7 @@ def show(request: Request, issue_id: str, tracker: TrackerDep, viewer: ViewerDep
 
 @router.get("/issues/{issue_id}/changes")
 def changed(request: Request, issue_id: str, tracker: TrackerDep, viewer: ViewerDep) -> Response:
-    return _changes(request, viewer, ISSUE, lambda: _issue(tracker, issue_id))
+    return _changes(request, viewer, ISSUE, lambda: _issue(tracker, viewer, issue_id))
 
 
 @router.get("/issues/{issue_id}/{action}")
@@ -165,9 +172,7 @@ def act(
     except AicpError as error:
         typed = {**form.values, "action": action}
         return _issue_page(request, tracker, viewer, issue_id, error=error, typed=typed)
-    return RedirectResponse(
-        f"/issues/{issue_id}#{'comments' if action == 'comments' else 'head'}", 303
-    )
+    return RedirectResponse(f"/issues/{issue_id}#{ANCHORS.get(action, 'head')}", 303)
 
 
 def _do(tracker: Tracker, issue_id: str, action: str, form: Fields, by: str) -> None:
@@ -175,6 +180,10 @@ def _do(tracker: Tracker, issue_id: str, action: str, form: Fields, by: str) -> 
         tracker.comment(issue_id, form["text"], by=by)
     elif action == "close":
         tracker.close(issue_id, form["reason"], by=by)
+    elif action == "reopen":
+        tracker.reopen(issue_id, form["reason"], by=by)
+    elif action == "removal":
+        tracker.unlink(issue_id, form["on"], form["type"], by=by)
     elif action == "update":
         change = {key: form[key] for key in ("status", "priority") if form[key]}
         tracker.update(issue_id, change, by=by)
@@ -253,13 +262,13 @@ def _whole_issue(
     request: Request, tracker: Tracker, viewer: Viewer, issue_id: str, *, error: AicpError | None,
     typed: dict[str, str],
 ) -> Response:  # fmt: skip
-    stamp, context = tracker.stamp(), _issue(tracker, issue_id)
+    stamp, context = tracker.stamp(), _issue(tracker, viewer, issue_id)
     body = error_body(error, correlation(request)) if error else {}
     return answer(
         request, viewer, "issues/show.html", data=context["doc"] | body, after=stamp,
         status=error.status if error else 200, error=error, issue=context["doc"]["issue"],
         live=parts(request, viewer, ISSUE, problem=None, **context), typed=typed, statuses=STATUSES,
-        edge_types=EDGES, no=may_write(viewer.actor.roles),
+        edge_types=EDGES, no=context["no"],
     )  # fmt: skip
 
 
@@ -273,11 +282,24 @@ def _list(tracker: Tracker, wish: Wish) -> dict[str, Any]:
     }
 
 
-def _issue(tracker: Tracker, issue_id: str) -> dict[str, Any]:
+def _issue(tracker: Tracker, viewer: Viewer, issue_id: str) -> dict[str, Any]:
     doc = tracker.show(issue_id)
     nodes = [node["id"] for node in doc["tree"]]
-    drawn = picture(tracker.snapshot().graph, nodes)
-    return {"doc": doc, "issue": doc["issue"], "picture": drawn, "kinds": KINDS, "most": MOST}
+    graph = tracker.snapshot().graph
+    edges = doc["issue"]["dependencies"]
+    return {
+        "doc": doc, "issue": doc["issue"], "picture": picture(graph, nodes), "kinds": KINDS,
+        "most": MOST, "no": may_write(viewer.actor.roles),
+        "needs": [_need(graph, edge.get("type") or "blocks", edge["depends_on_id"]) for edge in edges],
+    }  # fmt: skip
+
+
+def _need(graph: Graph, kind: str, issue_id: str) -> dict[str, str]:
+    """One dependency as the page lists it; what is gone has no title."""
+    issue = graph.by_id.get(issue_id)
+    there = issue is not None and issue.status not in UNHEARD
+    title, status = (issue.title, issue.status) if issue and there else ("", "missing")
+    return {"type": kind, "id": issue_id, "title": title, "status": status}
 
 
 def _graph(tracker: Tracker, label: str) -> dict[str, Any]:
