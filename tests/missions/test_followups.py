@@ -92,12 +92,11 @@ def test_it_is_discovered_from_the_missions_own_issue(flight: Flight, ops: Path)
 def test_a_mission_whose_issue_cannot_be_linked_gets_it_all_the_same_with_a_note(
     flight: Flight, ops: Path, case: str
 ) -> None:
-    path = ops / ".beads" / "issues.jsonl"
     own = {"never there": "ops-99", "deleted": "ops-1", "unclear": "ops-k3f", "its own": "ops-1"}
-    book = Book(str(path))
+    book = Book(str(ops / ".beads" / "issues.jsonl"))
     if case == "deleted":
         book.create("The mission", by=BY)
-        path.write_text(path.read_text().replace('"status":"open"', '"status":"tombstone"'))
+        book.delete(["ops-1"], by=BY)
     if case == "unclear":
         for issue_id in ("ops-k3f1", "ops-k3f2"):
             book.create("One of two", issue_id=issue_id, by=BY)
@@ -172,6 +171,21 @@ def test_killed_between_the_write_and_the_note_it_makes_no_second_issue(
     [issue] = issues(ops)
     assert len(issue["comments"]) == 1
     assert [r["issue_id"] for r in rows(flight, mission)] == [issue["id"]]
+
+
+def test_an_issue_that_was_deleted_before_it_was_noted_is_not_opened_again(
+    flight: Flight, ops: Path
+) -> None:
+    mission = flight.new(issue="ops-99")
+    ask(flight, mission)
+    with flight.app.transaction(flight.people["riley"]) as conn:
+        row = followups.get(conn, rows(flight, mission)[0]["id"])
+    book = Book(str(ops / ".beads" / "issues.jsonl"))
+    made = book.create("Ask legal", external_ref=reference(row), by=BY)["id"]
+    book.delete([made], by=BY)
+    flight.work()
+    assert [(r["status"], r["issue_id"]) for r in rows(flight, mission)] == [("created", made)]
+    assert [issue["status"] for issue in issues(ops)] == ["tombstone"]
 
 
 def test_a_row_that_lost_its_job_is_queued_again_when_a_worker_starts(

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from aicp.errors import AicpError, Conflict, DatabaseDown
 from aicp.issues.book import Book
+from aicp.issues.delete import tombstone
 from aicp.issues.errors import BadInput as NoEdge
 from aicp.issues.errors import Conflict as Unclear
 from aicp.issues.errors import NotFound as NoIssue
@@ -72,6 +73,8 @@ def open_issue(tracker: Tracker, row: FollowUp) -> str:
                 description=f"Follow-up of mission {row.mission_id}.", external_ref=ref, by=row.by,
             )["id"]
         )  # fmt: skip
+        if tombstone(book.snapshot(), issue_id):
+            return issue_id  # somebody has deleted it meanwhile, and that is the end of it
         note = _link(book, issue_id, row)
         said = book.snapshot().record(issue_id).get("comments", [])
         if not any(ref in str(comment.get("text")) for comment in said):

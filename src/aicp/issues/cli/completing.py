@@ -12,7 +12,7 @@ from aicp.issues.cli.spec import ALIASES, COMMANDS, GROUPS, Option
 from aicp.issues.config import KEYS
 from aicp.issues.errors import BadInput, IssueError
 from aicp.issues.graph import urgency
-from aicp.issues.model import EDGES, KINDS, STATUSES
+from aicp.issues.model import EDGES, KINDS, STATUSES, UNHEARD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,6 +204,8 @@ def _ids(graph: Graph | None, command: str) -> Found:
     }
     wanted = fits.get(command, lambda _: True)
     issues: Iterable[Issue] = [issue for issue in graph or () if wanted(issue)]
+    if command == "restore" and graph:
+        issues = [issue for issue in graph.by_id.values() if issue.status in UNHEARD]
     return [(issue.id, issue.title) for issue in sorted(issues, key=urgency)]
 
 

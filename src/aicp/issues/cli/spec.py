@@ -318,6 +318,14 @@ COMMANDS: dict[str, Command] = {
         (_REASON,),
         ('bd reopen ops-k3f9a2x --reason "It is back"',),
     ),
+    "delete": Command(
+        "take issues away; bd restore brings them back",
+        "ID...",
+        (1, None),
+        "writing:delete",
+        (_REASON, _flag("--force", "-f", to="force", does="even if others depend on them")),
+        ('bd delete ops-k3f9a2x --reason "opened by mistake"', "bd restore ops-k3f9a2x"),
+    ),
     "comment": Command(
         "say something on an issue; - reads stdin",
         "ID [TEXT...]",
@@ -478,7 +486,7 @@ COMMANDS: dict[str, Command] = {
         ("bd doctor", "bd doctor --fix"),
     ),
     "restore": Command(
-        "bring issues, or the whole file, back from git",
+        "bring issues back that were deleted or lost, or the whole file from git",
         "[ID...]",
         (0, None),
         "admin:restore",
