@@ -108,12 +108,13 @@ class Flight:
 
     # What people do ------------------------------------------------------------------------
 
-    def new(self, intent: str = WIN_BACK, *, by: str = "riley", **given: Any) -> str:
+    def new(
+        self, intent: str = WIN_BACK, *, by: str = "riley", issue: str = "", **given: Any
+    ) -> str:
         actor = self.people[by]
         with self.app.transaction(actor) as conn:
-            return define.create(
-                conn, actor, self.app.services, define.NewMission(intent, self.sources(**given))
-            )
+            new = define.NewMission(intent, self.sources(**given), issue=issue)
+            return define.create(conn, actor, self.app.services, new)
 
     def ack(self, mission: str, by: str) -> dict[str, Any]:
         with self.app.transaction(self.people[by]) as conn:

@@ -1,6 +1,7 @@
 """A worker that is killed, for real, at a given boundary. Runs in a process of its own.
 
-A boundary is the moment before or after a commit that wrote something, and before or after an effect.
+A boundary is the moment before or after a commit that wrote something, before or after an effect, and
+before or after a write to the issue graph. Each has a number, and a name: "after create".
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import psycopg
 
 from aicp.app import build
 from aicp.errors import AicpError
+from aicp.issues import store as issue_store
+from aicp.issues.book import Book
 from aicp.kernel.clock import FixedClock
 from aicp.kernel.db import Actor, Database
 from aicp.toolkits.providers.base import Connection
@@ -42,11 +45,13 @@ REACHED = 4  # exit code of a worker that killed the database at its boundary an
 
 
 def fly(
-    folder: str, url: str, people: dict[str, Actor], now: datetime, boundary: int, victim: int = 0
-) -> None:
+    folder: str, url: str, people: dict[str, Actor], now: datetime, boundary: int | str,
+    victim: int = 0,
+) -> None:  # fmt: skip
     """Work the queue until nothing is due, or until the boundary.
 
     Args:
+        boundary: the number of one, or the name of one: its first time.
         victim: the process killed there; 0 is this worker itself.
     """
     reached = _arm(boundary, victim or os.getpid())
@@ -61,16 +66,16 @@ def fly(
     os._exit(REACHED if reached else 0)
 
 
-def _arm(boundary: int, victim: int) -> list[int]:
+def _arm(boundary: int | str, victim: int) -> list[str]:
     """Count boundaries in this process and kill at the given one; the list is filled when it did."""
     passed = 0
-    reached: list[int] = []
+    reached: list[str] = []
 
-    def here() -> None:
+    def here(name: str) -> None:
         nonlocal passed
         passed += 1
-        if passed == boundary:
-            reached.append(boundary)
+        if boundary in (passed, name) and not reached:
+            reached.append(name)
             os.kill(victim, signal.SIGKILL)
 
     _watch_commits(here)
@@ -78,10 +83,23 @@ def _arm(boundary: int, victim: int) -> list[int]:
     for kind in (table, LocalMail, LocalCalendar):
         for verb in ("execute", "release"):
             setattr(kind, verb, _around(getattr(kind, verb), here))
+    for verb in ("create", "link", "comment"):
+        setattr(Book, verb, _around(getattr(Book, verb), here))
+    issue_store.os = _Os(here)  # type: ignore[assignment]
     return reached
 
 
-def _watch_commits(here: Callable[[], None]) -> None:
+class _Os:
+    """`os` for the store of issues, with a boundary on both sides of putting a file in place."""
+
+    def __init__(self, here: Callable[[str], None]) -> None:
+        self.replace = _around(os.replace, here)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+
+def _watch_commits(here: Callable[[str], None]) -> None:
     original = Database._open
 
     @contextmanager
@@ -92,18 +110,20 @@ def _watch_commits(here: Callable[[], None]) -> None:
             row = conn.execute("select pg_current_xact_id_if_assigned() is not null").fetchone()
             wrote = bool(row and row[0])
             if wrote:
-                here()
+                here("before commit")
         if wrote:
-            here()
+            here("after commit")
 
     Database._open = watched  # type: ignore[method-assign]
 
 
-def _around(method: Callable[..., Any], here: Callable[[], None]) -> Callable[..., Any]:
-    def around(*args: Any) -> Any:
-        here()
-        result = method(*args)
-        here()
+def _around(method: Callable[..., Any], here: Callable[[str], None]) -> Callable[..., Any]:
+    name = method.__name__
+
+    def around(*args: Any, **given: Any) -> Any:
+        here(f"before {name}")
+        result = method(*args, **given)
+        here(f"after {name}")
         return result
 
     return around

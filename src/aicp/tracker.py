@@ -97,7 +97,7 @@ class Tracker:
             info = os.stat(self._path())  # noqa: PTH116 - a path as text, as the graph has it
         except (IssueError, AicpError, OSError):
             return "none"
-        return f"{info.st_mtime_ns}-{info.st_size}-{info.st_ino}"
+        return f"{info.st_mtime_ns}-{info.st_ctime_ns}-{info.st_size}-{info.st_ino}"
 
     def snapshot(self) -> Snapshot:
         """The graph as it is now (errors: `book`, and Damaged)."""
@@ -161,6 +161,12 @@ class Tracker:
             book = self.book()
             return _again(book, book.close([issue_id], reason.strip(), by=by)[0].id)
 
+    def reopen(self, issue_id: str, reason: str = "", *, by: str) -> dict[str, Any]:
+        """Open a closed issue again; returns it. One that is not closed is refused."""
+        with ours():
+            book = self.book()
+            return _again(book, book.reopen([issue_id], reason.strip(), by=by)[0].id)
+
     def update(self, issue_id: str, change: dict[str, Any], *, by: str) -> dict[str, Any]:
         """Change fields by JSON key, and labels by `add_labels` and `remove_labels`.
 
@@ -182,6 +188,11 @@ class Tracker:
         """Make one issue depend on another; a ring is refused and its way named (UX-83)."""
         with ours():
             return self.book().link(issue_id, target, kind, by=by)
+
+    def unlink(self, issue_id: str, target: str, kind: str = "", *, by: str) -> Link:
+        """Take a dependency away; without a kind, all between the two."""
+        with ours():
+            return self.book().unlink(issue_id, target, kind or None, by=by)
 
 
 def may_write(roles: tuple[str, ...]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -13,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aicp.app import App
-from aicp.errors import AicpError, BadInput, Forbidden, NotFound, SignInNeeded
+from aicp.errors import AicpError, BadInput, DatabaseDown, Forbidden, NotFound, SignInNeeded
 from aicp.kernel.db import Actor
 from aicp.people.sessions import who
 from aicp.telemetry.logs import log
@@ -63,6 +65,35 @@ def get_actor(request: Request) -> Actor:
         same_origin(request)  # cookies go along with any request to this host, whatever the port
     with app.db.service() as conn:
         return who(conn, secret, ("token", "session"), at=app.clock()).actor
+
+
+SIGNED_IN_SECONDS = 2.0  # how long a stream may believe what it was told
+
+
+class SignedIn:
+    """Whether whoever opened a stream is still signed in: a session that ends, ends what it opened.
+
+    Args:
+        ask: raises SignInNeeded when they are not; it may take a moment, and runs in a thread.
+    """
+
+    def __init__(self, ask: Callable[[], object]) -> None:
+        self._ask = ask
+        self._due = 0.0
+
+    async def still(self) -> bool:
+        """Looks once in a while. A database that is away says nothing: it is asked again next time."""
+        now = asyncio.get_running_loop().time()
+        if now < self._due:
+            return True
+        self._due = now + SIGNED_IN_SECONDS
+        try:
+            await asyncio.to_thread(self._ask)
+        except SignInNeeded:
+            return False
+        except DatabaseDown:
+            return True
+        return True
 
 
 AppDep = Annotated[App, Depends(get_app)]

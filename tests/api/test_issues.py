@@ -94,9 +94,34 @@ def test_what_is_written_here_is_what_bd_shows_under_the_e_mail_of_the_writer(
     assert (moved.json()["status"], moved.json()["labels"]) == ("in_progress", ["eu", "ops"])
     riley.post("/api/issues/ops-3/close", json={"reason": "the pool is bounded"})
     assert new in ids(riley.get("/api/issues/ready"))
+    back = riley.post("/api/issues/ops-3/reopen", json={"reason": "it leaks again"})
+    assert (back.status_code, back.json()["status"]) == (201, "open")
+    assert new not in ids(riley.get("/api/issues/ready"))
+    gone = riley.post(f"/api/issues/{new}/dependencies/remove", json={"on": "ops-3"}).json()
+    assert gone == link | {"status": "removed"}
+    assert new in ids(riley.get("/api/issues/ready"))
+    last = json.loads(bd(ops, "history", "ops-3", "--json"))[-1]
+    assert (last["event"], last["actor"], last["reason"]) == (
+        "reopened",
+        "riley@home.example",
+        "it leaks again",
+    )
+    riley.post("/api/issues/ops-3/close", json={"reason": "the pool is bounded"})
     shown = json.loads(bd(ops, "show", new, "ops-3", "--json"))
     assert shown[0]["created_by"] == "riley@home.example"
     assert shown[1]["close_reason"] == "the pool is bounded"
+
+
+def test_a_mission_names_its_issue_and_an_unfit_id_makes_none(flight: Flight, ask: Any) -> None:
+    riley = ask("riley")
+    body = {"intent": "Normalise all phones.", "data": [str(flight.sandbox / "accounts.csv")]}
+    made = riley.post("/api/missions", json=body | {"issue": "BD-4521"})
+    assert (made.status_code, made.json()["issue"]) == (201, "BD-4521")
+    assert riley.get(f"/api/missions/{made.json()['id']}").json()["issue"] == "BD-4521"
+    wrong = riley.post("/api/missions", json=body | {"issue": "4521"})
+    assert (wrong.status_code, wrong.json()["error"]["exit_code"]) == (422, 2)
+    assert "'4521' is not an issue id" in wrong.json()["error"]["message"]
+    assert [row["id"] for row in riley.get("/api/missions").json()] == [made.json()["id"]]
 
 
 def test_readers_read_and_only_writers_write(flight: Flight, ops: Path, ask: Any) -> None:
@@ -105,6 +130,9 @@ def test_readers_read_and_only_writers_write(flight: Flight, ops: Path, ask: Any
     refused = sam.post("/api/issues", json={"title": "No"})
     assert (refused.status_code, refused.json()["error"]["exit_code"]) == (403, 4)
     assert sam.post("/api/issues/ops-1/close", json={"reason": "no"}).status_code == 403
+    assert sam.post("/api/issues/ops-7/reopen", json={}).status_code == 403
+    path = "/api/issues/ops-2/dependencies/remove"
+    assert sam.post(path, json={"on": "ops-3"}).status_code == 403
     assert (ops / ".beads" / "issues.jsonl").read_bytes() == before
     assert ask("gabriela").post("/api/issues", json={"title": "Yes"}).status_code == 201
     nobody = TestClient(make_server(flight.app), base_url="http://api.test")
@@ -120,6 +148,16 @@ def test_readers_read_and_only_writers_write(flight: Flight, ops: Path, ask: Any
         ("/api/issues/ops-1/comments", {"text": " "}, 422, 2, "empty"),
         ("/api/issues/ops-1/close", {"reason": " "}, 422, 2, "say why"),
         ("/api/issues/ops-1/update", {}, 422, 2, "nothing to change"),
+        ("/api/issues/ops-1/reopen", {}, 409, 6, "not closed"),
+        ("/api/issues/ops-99/reopen", {}, 404, 3, "ops-99"),
+        ("/api/issues/ops-3/dependencies/remove", {"on": "ops-2"}, 404, 3, "does not depend"),
+        (
+            "/api/issues/ops-2/dependencies/remove",
+            {"on": "ops-3", "type": "related"},
+            404,
+            3,
+            "does not depend",
+        ),
         ("/api/issues/ops-1/update", {"status": "odd"}, 422, 2, "unknown status"),
         ("/api/issues/ops-3/dependencies", {"on": "ops-2"}, 409, 6, "ops-2"),
         ("/api/issues/ops-3/dependencies", {"on": "ops-1", "type": "x"}, 422, 2, "dependency type"),

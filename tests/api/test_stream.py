@@ -13,16 +13,21 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from aicp import web
 from aicp.api import stream as stream_module
 from aicp.missions import define
+from aicp.people import sessions
 from aicp.telemetry.record import record
+from aicp.web import SESSION_COOKIE
 from api.conftest import Server, bearer
+from console_visitor import secret_for
 from flight import NOW, Flight, land, take_off
 
 
 @pytest.fixture
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_module, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(web, "SIGNED_IN_SECONDS", 0.3)
 
 
 @contextmanager
@@ -145,6 +150,25 @@ def test_a_strangers_events_never_appear(flight: Flight, live_url: str, tmp_path
     finally:
         land(strange)
     assert [event["context"]["action_id"] for event in seen] == [1]
+
+
+@pytest.mark.usefixtures("brisk")
+@pytest.mark.parametrize("end", ["signed out", "expired"])
+@pytest.mark.parametrize("path", ["/api/stream", "/api/missions/{}/stream"])
+def test_a_stream_ends_with_the_session_that_opened_it(
+    flight: Flight, live_url: str, path: str, end: str
+) -> None:
+    path = path.format(flight.new())
+    secret = secret_for(flight, "riley", "session")
+    with listening(live_url, path, {"Cookie": f"{SESSION_COOKIE}={secret}"}) as frames:
+        until_quiet(frames)
+        if end == "expired":
+            flight.clock.advance(hours=13)
+        else:
+            with flight.app.db.service() as conn:
+                sessions.revoke(conn, secret, at=flight.clock())
+        assert [frame for frame in frames if frame] == []  # it ends by itself
+        write(flight, 1)
 
 
 @pytest.mark.parametrize("said", ["9" * 5000, "-1", "x", "1e3", "٣", ""])

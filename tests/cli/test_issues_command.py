@@ -105,6 +105,24 @@ def test_refusals_keep_their_exit_codes(here: System, ops: Path) -> None:
     assert (ops / ".beads" / "issues.jsonl").read_bytes() == before
 
 
+def test_a_mission_is_about_an_issue_that_need_not_exist(here: System) -> None:
+    words = (
+        "mission",
+        "new",
+        "Normalise all phone numbers.",
+        "--data",
+        str(here.table("about.csv")),
+    )
+    said = here.run(*words, "--issue", "ops-404", "--no-wait", "--json")
+    assert (said.code, said.json["issue"]) == (0, "ops-404")
+    assert "ops-404" in here.run("mission", "show", said.json["id"]).out
+    before = len(here.run("mission", "list", "--json").json)
+    bad = here.run(*words, "--issue", "no id", "--no-wait")
+    assert (bad.code, bad.out) == (2, "")
+    assert "'no id' is not an issue id" in bad.err
+    assert len(here.run("mission", "list", "--json").json) == before
+
+
 def test_a_missing_list_is_one_sentence_with_the_way_back(here: System, ops: Path) -> None:
     away = ops.parent / "away"
     (ops / ".beads").rename(away)

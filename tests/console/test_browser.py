@@ -14,9 +14,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from aicp.cli.supervise import free_port
+from aicp.people import sessions
+from aicp.web import SESSION_COOKIE
 from console_visitor import secret_for
 from flight import Flight
-from issue_book import bd, fill, give_issues
+from issue_book import bd, fill, give_issues, make
 
 CHROMIUM = Path("/usr/bin/chromium")
 SIDEWAYS = "document.documentElement.scrollWidth - innerWidth"
@@ -216,7 +218,7 @@ def test_issues_are_accessible_and_move_when_the_file_changes_on_disk(
     """UX-81, UX-82: closing a blocker from a terminal moves what waited into Ready, without a reload."""
     tab = Tab(browser, address, reduced_motion="reduce")
     tab.sign_in(flight)
-    for path in ("/issues", "/issues/ops-2", "/issues/graph", "/issues?status=closed"):
+    for path in ("/issues", "/issues/ops-2", "/issues/ops-7", "/issues/graph"):
         page = tab.open(path)
         page.evaluate(OPEN)
         for width in (390, 1440):
@@ -237,3 +239,37 @@ def test_issues_are_accessible_and_move_when_the_file_changes_on_disk(
     page.wait_for_url("**/issues/ops-3")
     assert tab.wrong == []
     tab.context.close()
+
+
+def test_the_issues_page_lives_through_a_list_that_is_missing_and_damaged(
+    flight: Flight, browser: Browser, address: str, apart: Any
+) -> None:
+    folder = give_issues(flight, made=False)
+    tab = Tab(browser, address, reduced_motion="reduce")
+    tab.sign_in(flight)
+    page = tab.open("/issues")
+    page.wait_for_selector("[data-live-pill][data-state=live]")
+    assert Axe().run(page, options=RULES | {"resultTypes": ["violations"]}).violations_count == 0
+    make(folder)
+    page.wait_for_selector("text=There are no issues yet")
+    page.wait_for_selector("[data-live-pill][data-state=live]")
+    page.locator("#title").fill("half a thought")
+    path = folder / ".beads" / "issues.jsonl"
+    path.write_text("{torn")
+    page.wait_for_selector("[role=alert] >> text=bd doctor")
+    assert Axe().run(page, options=RULES | {"resultTypes": ["violations"]}).violations_count == 0
+    path.write_text("")
+    bd(folder, "create", "It is back")
+    page.wait_for_selector("text=It is back")
+    page.wait_for_selector("[role=alert]", state="detached")
+    assert page.locator("#title").input_value() == "half a thought"
+    assert [text for text in tab.wrong if "404" not in text] == []
+    apart(sign_out, flight, tab.context.cookies())
+    page.wait_for_selector("[data-live-pill][data-state=over]")
+    tab.context.close()
+
+
+def sign_out(flight: Flight, cookies: list[Any]) -> None:
+    secret = next(cookie["value"] for cookie in cookies if cookie["name"] == SESSION_COOKIE)
+    with flight.app.db.service() as conn:
+        sessions.revoke(conn, secret, at=flight.clock())

@@ -94,6 +94,7 @@ def test_a_refused_mission_keeps_the_words_that_were_typed(flight: Flight, visit
         ({"data": "/etc/passwd"}, 403),
         ({"smtp": "nonsense"}, 422),
         ({"priority": "soon"}, 422),
+        ({"issue": "no <i>id</i>"}, 422),
     ):
         page = start(flight, riley, **{"intent": "Win back <b>all</b>", **given})
         assert page.status_code == status, given
@@ -101,9 +102,20 @@ def test_a_refused_mission_keeps_the_words_that_were_typed(flight: Flight, visit
         assert page.headers["x-correlation-id"] in page.text
         assert f"127.0.0.1:{flight.smtp.port}" in page.text or given.get("smtp") == "nonsense"
     assert "&lt;b&gt;all&lt;/b&gt;" in page.text
+    assert 'value="no &lt;i&gt;id&lt;/i&gt;"' in page.text
     assert riley.get("/missions.json").json() == []
     huge = start(flight, riley, intent="y" * 1_000_000)
     assert huge.status_code == 422
+
+
+def test_the_issue_a_mission_is_about_is_a_link_on_its_page(flight: Flight, visit: Any) -> None:
+    riley = visit("riley")
+    about = start(flight, riley, issue=" ops-1.2 ").url.path
+    assert '<a href="/issues/ops-1.2">' in riley.get(about).text
+    assert riley.get(f"{about}.json").json()["issue"] == "ops-1.2"
+    other = start(flight, riley).url.path
+    assert 'href="/issues/' not in riley.get(other).text
+    assert riley.get(f"{other}.json").json()["issue"] is None
 
 
 def test_the_same_person_twice_is_refused_on_the_page_with_the_rule(

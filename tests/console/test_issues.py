@@ -13,9 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aicp import web
 from aicp.console import issues as pages
 from aicp.console.picture import BOX_H, BOX_W, picture, place
+from aicp.errors import DatabaseDown
+from aicp.people import sessions
 from aicp.tracker import Tracker
+from aicp.web import SignedIn
+from console_visitor import secret_for
 from flight import Flight
 from issue_book import bd, fill, give_issues, make
 
@@ -113,6 +118,43 @@ def test_people_open_comment_link_and_close(ops: Path, visit: Any) -> None:
     assert shown["comments"][0]["author"] == "riley@home.example"
 
 
+def test_people_take_a_dependency_away_and_reopen_what_is_closed(ops: Path, visit: Any) -> None:
+    riley = visit("riley")
+    page = riley.get("/issues/ops-2").text
+    assert 'aria-label="Remove: parent-child ops-1"' in page
+    assert riley.form(page, "/removal").fields["on"] == "ops-1"
+    freed = riley.send(page, "/removal", on="ops-3", type="blocks")
+    assert freed.url.fragment == "needs"
+    assert "ops-2 is ready" in freed.text
+    assert "Remove: blocks ops-3" not in freed.text
+    again = riley.send(page, "/removal", on="ops-3", type="blocks")
+    assert again.status_code == 404
+    assert "/reopen" not in page
+    closed = riley.get("/issues/ops-7").text
+    assert "/close" not in closed
+    opened = riley.send(closed, "/reopen", reason="not so old").text
+    assert "/reopen" not in opened
+    assert riley.send(closed, "/reopen").status_code == 409
+    [two, seven] = json.loads(bd(ops, "show", "ops-2", "ops-7", "--json"))
+    assert [one["dependency_type"] for one in two["dependencies"]] == ["parent-child"]
+    assert seven["status"] == "open"
+    assert json.loads(bd(ops, "history", "ops-7", "--json"))[-1]["reason"] == "not so old"
+
+
+def test_a_dependency_on_what_is_gone_is_listed_and_can_be_taken_away(
+    ops: Path, visit: Any
+) -> None:
+    path = ops / ".beads" / "issues.jsonl"
+    path.write_text(
+        path.read_text().replace('"depends_on_id":"ops-3"', '"depends_on_id":"ops-404"')
+    )
+    riley = visit("riley")
+    page = riley.get("/issues/ops-2").text
+    assert "<code>ops-404</code>" in page
+    assert 'href="/issues/ops-404"' not in page.split('id="needs"')[1].split("</section>")[0]
+    assert "ops-404" not in riley.send(page, "/removal", on="ops-404", type="blocks").text
+
+
 def test_a_refusal_keeps_what_was_typed_and_changes_nothing(ops: Path, visit: Any) -> None:
     """UX-83."""
     riley = visit("riley")
@@ -139,9 +181,11 @@ def test_who_may_only_read_gets_no_form_and_is_refused(ops: Path, visit: Any) ->
     page = sam.get("/issues/ops-3").text
     assert "only operators" in page
     assert "/close" not in page
+    assert "/removal" not in sam.get("/issues/ops-2").text
+    assert "/reopen" not in sam.get("/issues/ops-7").text
     csrf = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
     assert csrf
-    for path in ("/issues/ops-3/close", "/issues"):
+    for path in ("/issues/ops-3/close", "/issues/ops-7/reopen", "/issues/ops-2/removal", "/issues"):
         refused = sam.http.post(path, data={"csrf": csrf[1], "reason": "x", "title": "x"})
         assert refused.status_code == 403
     assert visit().get("/issues").status_code == 401
@@ -157,6 +201,46 @@ def test_a_missing_or_damaged_list_is_a_page_with_the_way_back(bare: Path, visit
     torn = visit("riley").get("/issues")
     assert torn.status_code == 503
     assert "bd doctor" in torn.text
+    for page in ("/issues", "/issues/ops-1", "/issues/graph"):
+        answer = visit("riley").get(page)
+        assert answer.status_code == 503, page
+        assert re.search(r'data-live="/issues/stream\?after=\d+-', answer.text), page
+        assert 'hx-get="/issues/again"' in answer.text
+    assert visit("riley").get("/issues.json").json()["error"]["code"] == "issues_damaged"
+    again = visit("riley").get("/issues/again")
+    assert (again.status_code, again.headers["hx-refresh"]) == (204, "true")
+    assert visit().get("/issues/again").status_code == 401
+
+
+@pytest.mark.parametrize("where", ["/issues", "/issues/ops-2", "/issues/graph"])
+def test_a_page_that_is_open_says_what_is_wrong_with_the_list_and_goes_on_after(
+    ops: Path, visit: Any, where: str
+) -> None:
+    riley = visit("riley")
+    path = ops / ".beads" / "issues.jsonl"
+    good, have = path.read_bytes(), versions(riley.get(where).text)
+
+    def changed() -> str:
+        answer = riley.get(f"{where}/changes?" + "&".join(f"have={one}" for one in have))
+        assert answer.status_code in (200, 204)
+        return answer.text
+
+    path.write_bytes(good + b"<<<<<<< ours\n")
+    torn = changed()
+    assert "bd doctor" in torn
+    assert [one.partition(":")[0] for one in versions(torn)] == ["problem"]
+    have += versions(torn)
+    assert changed() == ""
+    path.write_bytes(good.replace(b"Fix the pool leak", b"Fix the leak"))
+    have = [one for one in have if one not in versions(riley.get(where).text)]
+    mended = changed()
+    assert "bd doctor" not in mended
+    assert "Fix the leak" in mended
+
+
+def versions(html: str) -> list[str]:
+    """The parts of a page as the browser names them when it asks for changes."""
+    return re.findall(r'name="have" value="([^"]+)"', html)
 
 
 def test_only_what_changed_is_sent_again(ops: Path, visit: Any) -> None:
@@ -172,14 +256,16 @@ def test_only_what_changed_is_sent_again(ops: Path, visit: Any) -> None:
     assert 'id="comments"' not in fresh
 
 
-def test_the_stream_tells_of_a_file_edited_on_disk(ops: Path) -> None:
-    class Request:
-        async def is_disconnected(self) -> bool:
-            return False
+class Request:
+    async def is_disconnected(self) -> bool:
+        return False
 
+
+def test_the_stream_tells_of_a_file_edited_on_disk(ops: Path) -> None:
     async def listen() -> list[bytes]:
         tracker = Tracker(str(ops))
-        told = pages._told(Request(), tracker, tracker.stamp())  # type: ignore[arg-type]
+        signed_in = SignedIn(lambda: None)
+        told = pages._told(Request(), tracker, tracker.stamp(), signed_in)  # type: ignore[arg-type]
         heard = [await anext(told)]
         path = ops / ".beads" / "issues.jsonl"
         path.write_text(path.read_text().replace("Old work", "Older work"))
@@ -193,6 +279,39 @@ def test_the_stream_tells_of_a_file_edited_on_disk(ops: Path) -> None:
     assert hello == b": hello\n\n"
     assert b"event: aicp\n" in changed
     assert b"id: none\n" in gone
+
+
+@pytest.mark.parametrize("end", ["signed out", "expired"])
+def test_the_stream_ends_with_the_session_that_opened_it(
+    flight: Flight, ops: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(web, "SIGNED_IN_SECONDS", 0.1)
+    secret, asked = secret_for(flight, "riley", "session"), []
+
+    def ask() -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            raise DatabaseDown("the database is away")
+        with flight.app.db.service() as conn:
+            sessions.who(conn, secret, ("session",), at=flight.clock())
+
+    async def listen() -> list[bytes]:
+        tracker = Tracker(str(ops))
+        told = pages._told(Request(), tracker, "", SignedIn(ask))  # type: ignore[arg-type]
+        heard = [await anext(told), await anext(told)]
+        while len(asked) < 3:  # it lives on while the database is away
+            heard.append(await anext(told))
+        if end == "expired":
+            flight.clock.advance(hours=13)
+        else:
+            with flight.app.db.service() as conn:
+                sessions.revoke(conn, secret, at=flight.clock())
+        (ops / ".beads").rename(ops / "away")
+        return [*heard, *[frame async for frame in told]]
+
+    heard = asyncio.run(asyncio.wait_for(listen(), 20))
+    assert sum(frame.startswith(b"id:") for frame in heard) <= 2
+    assert len(asked) >= 4
 
 
 @given(st.data())

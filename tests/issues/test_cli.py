@@ -6,7 +6,6 @@ import ast
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +15,6 @@ import pytest
 
 import aicp
 from aicp.issues.cli.spec import ALIASES, COMMANDS
-from aicp.issues.model import STATUSES
 from issues.running import Bd
 from issues.stories import an_issue, lines
 
@@ -382,20 +380,6 @@ def test_help_lists_every_command_and_aliases_lead_somewhere(bd: Bd) -> None:
     assert bd() == bd("--help") == shown
     assert bd("dep", "add", "--help").startswith("bd dep add BLOCKED BLOCKER")
     assert set(ALIASES.values()) <= set(COMMANDS)
-
-
-def test_completion_is_made_for_bash_zsh_and_fish(bd: Bd) -> None:
-    script = bd("completion", "bash")
-    asked = f"{script}\nCOMP_WORDS=(bd dep tr); COMP_CWORD=2; _bd; echo ${{COMPREPLY[@]}}\nCOMP_WORDS=(bd list --status ''); COMP_CWORD=3; _bd; echo ${{COMPREPLY[@]}}\nCOMP_WORDS=(bd dep add --ty); COMP_CWORD=3; _bd; echo ${{COMPREPLY[@]}}\nCOMP_WORDS=(bd cre); COMP_CWORD=1; _bd; echo ${{COMPREPLY[@]}}"
-    done = subprocess.run(
-        ["bash", "-c", asked], env=bd.env, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines() == ["tree", " ".join(STATUSES), "--type", "create"]
-    for shell in ("zsh", "fish"):
-        script = bd("completion", shell)
-        assert "dep" in script
-        if shutil.which(shell):
-            subprocess.run([shell, "-n"], input=script, text=True, check=True)
 
 
 def test_starting_imports_nothing_slow_and_nothing_from_outside(bd: Bd) -> None:

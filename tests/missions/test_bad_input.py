@@ -71,6 +71,16 @@ def test_words_that_cannot_be_a_mission(
     assert error.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "issue",
+    ["7", "ops", "-1", "ops-", "ops 1", "ops-1/../x", "öps-1", "ops-1\nops-2", "o" * 200 + "-1"],
+)
+def test_what_is_no_issue_id(flight: Flight, issue: str) -> None:
+    error = refused(flight, issue=issue)
+    assert "issue id" in error.message
+    assert error.exit_code == 2
+
+
 SOURCES: dict[str, tuple[Callable[[Flight], dict[str, Any]], str, str, int]] = {
     "outside the roots": (
         lambda _: {"data": ("/etc/passwd",)},

@@ -77,21 +77,37 @@ def reference_of(flight: Flight, followup_id: str) -> str:
 
 
 def test_it_is_discovered_from_the_missions_own_issue(flight: Flight, ops: Path) -> None:
-    book = Book(str(ops / ".beads" / "issues.jsonl"))
-    own = book.create("The mission", by=BY)["id"]
-    mission, other = flight.new(), flight.new()
-    with psycopg.connect(flight.owner_url) as conn:
-        conn.execute("set session_replication_role = replica")
-        for one, issue in ((mission, own), (other, "ops-99")):
-            conn.execute("update missions set bd_issue = %s where id = %s", (issue, one))
+    own = Book(str(ops / ".beads" / "issues.jsonl")).create("The mission", by=BY)["id"]
+    mission = flight.new(issue=own)
+    assert flight.doc(mission)["issue"] == own
     ask(flight, mission)
-    ask(flight, other, "Its issue is gone")
     flight.work()
-    by_title = {issue["title"]: issue for issue in issues(ops)}
-    [edge] = by_title["Ask legal"]["dependencies"]
+    [issue] = [one for one in issues(ops) if one["title"] == "Ask legal"]
+    [edge] = issue["dependencies"]
     assert (edge["type"], edge["depends_on_id"]) == ("discovered-from", own)
-    assert "dependencies" not in by_title["Its issue is gone"]
-    assert [row["status"] for row in rows(flight, other)] == ["created"]
+    assert "not linked" not in issue["comments"][0]["text"]
+
+
+@pytest.mark.parametrize("case", ["never there", "deleted", "unclear", "its own"])
+def test_a_mission_whose_issue_cannot_be_linked_gets_it_all_the_same_with_a_note(
+    flight: Flight, ops: Path, case: str
+) -> None:
+    own = {"never there": "ops-99", "deleted": "ops-1", "unclear": "ops-k3f", "its own": "ops-1"}
+    book = Book(str(ops / ".beads" / "issues.jsonl"))
+    if case == "deleted":
+        book.create("The mission", by=BY)
+        book.delete(["ops-1"], by=BY)
+    if case == "unclear":
+        for issue_id in ("ops-k3f1", "ops-k3f2"):
+            book.create("One of two", issue_id=issue_id, by=BY)
+    mission = flight.new(issue=own[case])
+    ask(flight, mission)
+    flight.work()
+    [issue] = [one for one in issues(ops) if one["title"] == "Ask legal"]
+    assert "dependencies" not in issue
+    [said] = issue["comments"]
+    assert f"; not linked to {own[case]}, the mission's issue: " in said["text"]
+    assert [(row["status"], row["problem"]) for row in rows(flight, mission)] == [("created", "")]
 
 
 def test_with_the_list_missing_it_waits_longer_each_time_and_is_replayed_once(
@@ -155,6 +171,21 @@ def test_killed_between_the_write_and_the_note_it_makes_no_second_issue(
     [issue] = issues(ops)
     assert len(issue["comments"]) == 1
     assert [r["issue_id"] for r in rows(flight, mission)] == [issue["id"]]
+
+
+def test_an_issue_that_was_deleted_before_it_was_noted_is_not_opened_again(
+    flight: Flight, ops: Path
+) -> None:
+    mission = flight.new(issue="ops-99")
+    ask(flight, mission)
+    with flight.app.transaction(flight.people["riley"]) as conn:
+        row = followups.get(conn, rows(flight, mission)[0]["id"])
+    book = Book(str(ops / ".beads" / "issues.jsonl"))
+    made = book.create("Ask legal", external_ref=reference(row), by=BY)["id"]
+    book.delete([made], by=BY)
+    flight.work()
+    assert [(r["status"], r["issue_id"]) for r in rows(flight, mission)] == [("created", made)]
+    assert [issue["status"] for issue in issues(ops)] == ["tombstone"]
 
 
 def test_a_row_that_lost_its_job_is_queued_again_when_a_worker_starts(

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import structlog
 
+from aicp.missions import define
 from aicp.telemetry.logs import configure, log
+from flight import Flight
 
 FIELDS = {
     "timestamp", "level", "service", "env", "bd_issue", "tenantId", "mission_id", "correlation_id",
@@ -98,3 +100,23 @@ def test_what_is_bound_to_the_request_is_on_its_lines(lines: Lines) -> None:
         log.info("one")
         logging.getLogger("foreign").info("two")
     assert [line["correlation_id"] for line in lines()] == ["req-9", "req-9"]
+
+
+def test_every_line_about_a_mission_names_its_issue(
+    lines: Lines, flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events by themselves, and whatever is logged while one of its jobs runs."""
+
+    def broken(*_args: Any, **_given: Any) -> Any:
+        logging.getLogger("foreign").warning("a library speaks")
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(define, "inspect", broken)
+    with_one, without = flight.new(issue="BD-4521"), flight.new()
+    flight.work()
+    told = {(line["mission_id"], line["bd_issue"], line["event"]) for line in lines()}
+    issues = {mission: {issue for m, issue, _ in told if m == mission} for mission, _, _ in told}
+    assert issues == {with_one: {"BD-4521"}, without: {None}, None: {"BD-4521", None}}
+    assert (with_one, "BD-4521", "intent_submitted") in told
+    assert (with_one, "BD-4521", "stage job failed") in told
+    assert (None, "BD-4521", "a library speaks") in told

@@ -37,6 +37,10 @@ class CloseBody(Body):
     reason: str
 
 
+class ReopenBody(Body):
+    reason: str = ""
+
+
 class UpdateBody(Body):
     title: str | None = None
     status: str | None = None
@@ -50,6 +54,11 @@ class UpdateBody(Body):
 class DependencyBody(Body):
     on: str = Field(description="the issue it depends on; for parent-child the parent")
     type: str = "blocks"
+
+
+class NoDependencyBody(Body):
+    on: str = Field(description="the issue it shall not depend on any more")
+    type: str = Field("", description="only this one; all between the two by default")
 
 
 def get_tracker(app: AppDep) -> Tracker:
@@ -113,6 +122,11 @@ def close(issue_id: str, body: CloseBody, tracker: TrackerDep, by: WriterDep) ->
     return tracker.close(issue_id, body.reason, by=by)
 
 
+@router.post("/{issue_id}/reopen", status_code=201)
+def reopen(issue_id: str, body: ReopenBody, tracker: TrackerDep, by: WriterDep) -> dict[str, Any]:
+    return tracker.reopen(issue_id, body.reason, by=by)
+
+
 @router.post("/{issue_id}/update", status_code=201)
 def update(issue_id: str, body: UpdateBody, tracker: TrackerDep, by: WriterDep) -> dict[str, Any]:
     change = {key: value for key, value in body.model_dump().items() if value is not None}
@@ -122,3 +136,10 @@ def update(issue_id: str, body: UpdateBody, tracker: TrackerDep, by: WriterDep) 
 @router.post("/{issue_id}/dependencies", status_code=201)
 def link(issue_id: str, body: DependencyBody, tracker: TrackerDep, by: WriterDep) -> dict[str, str]:
     return tracker.link(issue_id, body.on, body.type, by=by).as_dict()
+
+
+@router.post("/{issue_id}/dependencies/remove", status_code=201)
+def unlink(
+    issue_id: str, body: NoDependencyBody, tracker: TrackerDep, by: WriterDep
+) -> dict[str, str]:
+    return tracker.unlink(issue_id, body.on, body.type, by=by).as_dict()

@@ -38,6 +38,7 @@ class NewMissionBody(Body):
     intent: str = ""
     title: str = ""
     priority: int = 2
+    issue: str = Field("", description="id of the issue it is about, which need not exist (yet)")
     data: list[str] = Field(
         default_factory=list, description="absolute paths or database URLs with #table"
     )
@@ -127,7 +128,7 @@ def create(body: NewMissionBody, app: AppDep, actor: ActorDep) -> dict[str, Any]
         connect=tuple(body.connect),
     )  # fmt: skip
     new = define.NewMission(
-        body.intent, sources, body.title, body.priority, agent=body.agent,
+        body.intent, sources, body.title, body.priority, body.issue, agent=body.agent,
         plan=offer.read(body.plan) if body.plan is not None else None,
         safeguards=offer.read_rules(body.safeguards),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from aicp.app import App
 from aicp.kernel.db import Actor
 from aicp.kernel.live import Live
 from aicp.missions import store, view
-from aicp.web import ActorDep, AppDep
+from aicp.web import ActorDep, AppDep, SignedIn, get_actor
 
 router = APIRouter(tags=["stream"])
 HEARTBEAT_SECONDS = 4.0
@@ -69,8 +69,9 @@ async def _events(
     request: Request, app: App, actor: Actor, mission_id: str | None, after: int
 ) -> AsyncIterator[bytes]:
     live: Live = request.app.state.live
+    signed_in = SignedIn(lambda: get_actor(request))
     async with live.subscribed() as woken:
-        while not await request.is_disconnected():
+        while await signed_in.still() and not await request.is_disconnected():
             rows = await asyncio.to_thread(_read, app, actor, mission_id, after)
             for row in rows:
                 after = row["id"]

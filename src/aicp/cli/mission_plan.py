@@ -63,6 +63,7 @@ STATUSES = ("draft", "in_progress", "ready", "blocked", "completed", "archived")
 )
 @click.option("--title", default="", help="Instead of the first words.")
 @click.option("--priority", type=click.IntRange(0, 4), default=2, help="0 first, 4 last.")
+@click.option("--issue", default="", metavar="ID", help="The issue it is about, for example ops-1.")
 @wait_option
 @json_option
 @pass_here
@@ -83,7 +84,7 @@ def new(
     Examples:
       aicp mission new "Win back manufacturing accounts that went quiet in Q2" \\
           --data accounts.csv --smtp localhost:2525 --sender "Riley <riley@example.com>"
-      aicp mission new - --data crm.sqlite#accounts < intent.txt
+      aicp mission new - --data crm.sqlite#accounts --issue ops-1 < intent.txt
       aicp mission new --plan plan.json --data accounts.csv
       aicp mission new "Tidy the table" --agent --data accounts.csv
     """

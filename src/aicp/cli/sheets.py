@@ -67,6 +67,7 @@ def header(mission: Doc, look: Look) -> Iterator[str]:
             ("state", state_of(mission).replace("_", " ")),
             ("stage", mission["stage"]),
             ("owner", mission["owner"]),
+            ("issue", mission["issue"] or ""),
             ("coverage", "" if coverage is None else f"{coverage:.0f} %"),
             ("steps", steps),
             ("created", when(mission["created_at"], look)),

@@ -74,7 +74,7 @@ def _new(form: Fields) -> define.NewMission:
             hint="name a CSV file, a SQLite file with #table, or a database address with #table",
         )
     priority = form.integer("priority") if form["priority"] else 2
-    return define.NewMission(form["intent"], sources, form["title"], priority)
+    return define.NewMission(form["intent"], sources, form["title"], priority, form["issue"])
 
 
 def _page(

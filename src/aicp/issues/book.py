@@ -163,6 +163,14 @@ class Book:
 
         return self._do(lambda s: reopen(s, ids, reason, by=by, at=self.now()))
 
+    def delete(
+        self, ids: list[str], reason: str = "", *, force: bool = False, by: str
+    ) -> list[Record]:
+        """Delete issues softly (errors: `delete.delete`); `bd restore` brings them back."""
+        from aicp.issues.delete import delete
+
+        return self._do(lambda s: delete(s, ids, reason, force=force, by=by, at=self.now()))
+
     def comment(self, issue_id: str, text: str, *, by: str) -> dict[str, Any]:
         """Add a comment; returns {id, issue_id, author, text, created_at}."""
         from aicp.issues.comment import comment

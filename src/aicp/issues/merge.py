@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from aicp.issues.jsontext import dumps, loads, members
 from aicp.issues.lines import parse, verdict
+from aicp.issues.model import TOMBSTONE_KEYS
 from aicp.issues.record import Record
 from aicp.issues.stamps import to_ns
 
@@ -82,6 +83,7 @@ def merge_records(base: Record | None, left: Record, right: Record) -> list[str]
     old = base or Record("{}")
     if base is None and left.get("created_at") != right.get("created_at"):
         return ["id"]  # two different issues were given one id
+    _first_deletion(left, right)
     clashes = []
     for key in dict.fromkeys([*left.raw, *right.raw, *old.raw]):
         texts = _pick(key, old, left, right)
@@ -101,7 +103,7 @@ def newest(records: list[Record]) -> Record:
         for key in record.raw:
             if key in _LISTS and key in last.raw:
                 last.set_items(key, _three([], last.items(key), record.items(key), _LISTS[key]))
-            elif key not in last.raw and key not in ("closed_at", "close_reason"):
+            elif key not in last.raw and key not in _OF_STATUS:
                 last.put(key, record.raw[key])
     return last
 
@@ -124,6 +126,15 @@ def _assign(key: str, text: str, record: Record) -> None:
         record.raw[key] = text
     else:
         record.put(key, text)
+
+
+def _first_deletion(left: Record, right: Record) -> None:
+    """Both sides deleted it: what the first of them said of it."""
+    at = [_moment(record.raw.get("deleted_at", "")) for record in (left, right)]
+    if all(at) and left.get("status") == right.get("status") == "tombstone":
+        first, second = (left, right) if at[0] <= at[1] else (right, left)
+        for key in TOMBSTONE_KEYS:
+            _assign(key, first.raw.get(key, ""), second)
 
 
 def _agree(left: Record, right: Record) -> None:
@@ -239,6 +250,7 @@ def _lines(name: str, data: bytes) -> dict[str, bytes]:
     return {i.id: data[at : at + i.size].rstrip(b"\r\n") + b"\n" for i, at in spans}
 
 
+_OF_STATUS = ("closed_at", "close_reason", *TOMBSTONE_KEYS)  # go with the status, never alone
 _LISTS: dict[str, Callable[[str], Any]] = {
     "labels": loads,
     "dependencies": _link,

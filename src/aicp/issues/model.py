@@ -22,6 +22,8 @@ ACTIVE = ("open", "in_progress")  # what `ready` shows: a deploy being worked on
 DONE = frozenset({"closed", "tombstone"})
 UNHEARD = frozenset({"tombstone"})  # kept in the file, shown to nobody
 
+TOMBSTONE_KEYS = ("deleted_at", "deleted_by", "delete_reason", "original_status")
+
 # The order of keys in a line: the SQLite era's, with the three keys that era's readers ignore.
 KEY_ORDER = (
     "_type", "id", "title", "description", "design", "acceptance_criteria", "notes", "status",

@@ -55,7 +55,7 @@ def _resolve(data: bytes, committed: bytes | None, notes: list[str], chosen: lis
 
 
 def _refill(records: dict[str, Record], others: list[bytes], committed: bytes | None) -> list[str]:
-    """Take from git what the damage took away: an issue is never deleted, only closed."""
+    """Take from git what the damage took away: a deleted issue leaves a tombstone, never nothing."""
     back = [r for line in (committed or b"").split(b"\n") if (r := _record(line))]
     missing = [record for record in back if record.id not in records]
     records.update((record.id, record) for record in missing)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from aicp.issues.errors import Conflict
 from aicp.issues.events import event
+from aicp.issues.jsontext import loads
 from aicp.issues.lines import Parsed, parse, verdict
 from aicp.issues.merge import newest
-from aicp.issues.model import Issue
+from aicp.issues.model import UNHEARD, Issue
 from aicp.issues.record import Record
 from aicp.issues.store import Change
 
@@ -30,10 +31,12 @@ def export(snapshot: Snapshot, issues: Iterable[Issue] | None = None) -> bytes:
 def export_compat(snapshot: Snapshot, issues: Iterable[Issue] | None = None) -> bytes:
     """Lines that any release of the original tool imports: an incident becomes a bug and
     any other type it does not know a task, with the label `type:…`; a missing description or
-    priority is written out.
+    priority is written out. Deleted ones stay behind, with the dependencies on them.
     """
     chosen = sorted(snapshot.issues if issues is None else issues, key=lambda i: i.id)
-    return b"".join(_compat(Record(_line(snapshot, issue).decode())).bytes() for issue in chosen)
+    gone = {issue.id for issue in snapshot.issues if issue.status in UNHEARD}
+    records = (Record(_line(snapshot, issue).decode()) for issue in chosen if issue.id not in gone)
+    return b"".join(_compat(record, gone).bytes() for record in records)
 
 
 class Import:
@@ -150,12 +153,16 @@ def _line(snapshot: Snapshot, issue: Issue) -> bytes:
     return snapshot.stored(issue)
 
 
-def _compat(record: Record) -> Record:
+def _compat(record: Record, gone: set[str]) -> Record:
     kind = record.get("issue_type", "task")
     if kind not in _COMPAT:
         record.set("issue_type", "bug" if kind == "incident" else "task")
         record.set("labels", sorted({*record.get("labels", []), f"type:{kind}"}))
     for key, value in (("description", ""), ("priority", 0), ("status", "open")):
         record.set(key, record.get(key, value))
+    links = record.items("dependencies")
+    kept = [text for text in links if loads(text)["depends_on_id"] not in gone]
+    if kept != links:
+        record.set_items("dependencies", kept)
     record.raw.pop("_type", None)
     return record

@@ -9,6 +9,8 @@ from typing import Any
 
 from aicp.brain.brief import Brief
 from aicp.errors import BadInput, Forbidden, GateBlocked, SafeguardViolation
+from aicp.issues import errors as issue_errors
+from aicp.issues.model import check_id
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
 from aicp.missions import flow, store
@@ -25,14 +27,23 @@ from aicp.toolkits.providers.base import ProviderError
 from aicp.trust.plan import Safeguard
 
 MAX_INTENT = 20_000  # characters
+MAX_ISSUE = 200  # characters of an issue id
 
 
 @dataclass(frozen=True, slots=True)
 class NewMission:
+    """What a person asks for.
+
+    Args:
+        issue: the issue this is about, "" when there is none. It need not exist: a mission never
+            waits for the issue graph.
+    """
+
     intent: str
     sources: Sources
     title: str = ""
     priority: int = 2
+    issue: str = ""
     plan: OfferedPlan | None = None  # a ready plan instead of words to plan from
     agent: bool = False  # an agent of somebody else's proposes (without a plan) and makes the calls
     safeguards: tuple[Safeguard, ...] = ()  # for a mission whose words are not read
@@ -68,7 +79,7 @@ def create(conn: Connection, actor: Actor, services: Services, new: NewMission) 
     """A mission from plain words; its first job is queued with it (MI-1).
 
     Raises:
-        BadInput: the intent is empty or too long, or a source is malformed.
+        BadInput: the intent is empty or too long, or a source or the issue's id is malformed.
         Forbidden: the person may not start missions, or a path is out of bounds.
     """
     if not {"operator", "admin"} & set(actor.roles):
@@ -87,6 +98,7 @@ def create(conn: Connection, actor: Actor, services: Services, new: NewMission) 
         )
     if not 0 <= new.priority <= 4:
         raise BadInput("priority is a number from 0 (first) to 4 (last)")
+    issue = _issue(new.issue.strip())
     made = connections(
         new.sources,
         bounds=Bounds(services.roots, services.private),
@@ -101,7 +113,7 @@ def create(conn: Connection, actor: Actor, services: Services, new: NewMission) 
     named = new.title.strip() or (new.plan.title if new.plan else _title(intent))
     store.add(
         conn, actor, mission_id=mission_id, title=named, intent=intent, priority=new.priority,
-        correlation_id=new_id("req", 16), at=at, driver="agent" if new.agent else "self",
+        issue=issue, correlation_id=new_id("req", 16), at=at, driver="agent" if new.agent else "self",
         offered=new.offer if new.given else None,
     )  # fmt: skip
     for connection in made:
@@ -397,6 +409,19 @@ def _owned(conn: Connection, actor: Actor, mission_id: str) -> Mission:
     if mission.owner_id != actor.person_id and "admin" not in actor.roles:
         raise Forbidden(f"only the owner, {mission.owner_name}, may change this brief")
     return mission
+
+
+def _issue(text: str) -> str:
+    """The id as given; only its shape is looked at."""
+    if len(text) > MAX_ISSUE:
+        raise BadInput(
+            f"the issue id is {len(text):,} characters long; {MAX_ISSUE} is the most",
+            hint="ids look like ops-1 or BD-4521",
+        )
+    try:
+        return check_id(text) if text else ""
+    except issue_errors.BadInput as error:
+        raise BadInput(error.message, hint=error.hint) from error
 
 
 def _title(intent: str) -> str:

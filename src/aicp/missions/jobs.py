@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
+from structlog.contextvars import bound_contextvars
+
 from aicp.errors import AicpError, Conflict, DatabaseDown
 from aicp.kernel.db import Actor
 from aicp.missions import (
@@ -91,7 +93,8 @@ def _alone(
             raise Conflict(f"another worker still holds mission {mission_id}")
         with services.db.transaction(looking) as conn:
             mission = store.get(conn, mission_id)
-        work(mission)
+        with bound_contextvars(bd_issue=mission.bd_issue or None):
+            work(mission)
 
 
 def _stage(services: Services, mission: Mission, stage: Stage) -> None:

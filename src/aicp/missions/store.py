@@ -40,6 +40,7 @@ class Mission:
     blocking_reason: str
     priority: int
     correlation_id: str
+    bd_issue: str  # "" when it is about none
     brain: str
     brief: dict[str, Any] | None
     brief_version: int
@@ -74,7 +75,7 @@ class Mission:
 _MISSION = (
     "m.id, m.tenant_id, m.title, m.intent, m.owner_id, p.display_name as owner_name,"
     " p.roles as owner_roles, m.status, m.current_stage, m.readiness, m.run_state, m.blocking_reason,"
-    " m.priority, m.correlation_id, m.brain, m.brief, m.brief_version, m.brief_locked_at,"
+    " m.priority, m.correlation_id, m.bd_issue, m.brain, m.brief, m.brief_version, m.brief_locked_at,"
     " m.coverage_percent::float8 as coverage_percent, m.plan_digest, m.cursor_seq, m.step_count, m.stumbles,"
     " m.created_at, m.updated_at, m.completed_at, m.undo_until, m.driver, m.offered"
 )
@@ -82,13 +83,13 @@ _MISSION = (
 
 def add(
     conn: Connection, actor: Actor, *, mission_id: str, title: str, intent: str, priority: int,
-    correlation_id: str, at: datetime, driver: str = "self",
+    correlation_id: str, at: datetime, issue: str = "", driver: str = "self",
     offered: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
     conn.execute(
         "insert into missions (id, tenant_id, title, intent, owner_id, status, current_stage, readiness,"
-        " priority, correlation_id, created_at, updated_at, driver, offered)"
-        " values (%s, %s, %s, %s, %s, 'draft', 'Home', 'unknown', %s, %s, %s, %s, %s, %s)",
+        " priority, correlation_id, bd_issue, created_at, updated_at, driver, offered)"
+        " values (%s, %s, %s, %s, %s, 'draft', 'Home', 'unknown', %s, %s, %s, %s, %s, %s, %s)",
         (
             mission_id,
             actor.tenant_id,
@@ -97,6 +98,7 @@ def add(
             actor.person_id,
             priority,
             correlation_id,
+            issue,
             at,
             at,
             driver,

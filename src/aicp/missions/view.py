@@ -15,7 +15,7 @@ BANDS = ((0.8, "High"), (0.5, "Medium"), (0.0, "Needs review"))
 def summary(mission: Mission) -> dict[str, Any]:
     """One row of a list."""
     return {
-        "id": mission.id, "title": mission.title, "owner": mission.owner_name,
+        "id": mission.id, "title": mission.title, "issue": mission.bd_issue or None, "owner": mission.owner_name,
         "owner_id": str(mission.owner_id), "status": mission.status,
         "stage": mission.current_stage, "readiness": mission.readiness, "run_state": mission.run_state,
         "blocking_reason": mission.blocking_reason, "priority": mission.priority,

@@ -11,6 +11,9 @@ from uuid import UUID
 
 from aicp.errors import AicpError, Conflict, DatabaseDown
 from aicp.issues.book import Book
+from aicp.issues.delete import tombstone
+from aicp.issues.errors import BadInput as NoEdge
+from aicp.issues.errors import Conflict as Unclear
 from aicp.issues.errors import NotFound as NoIssue
 from aicp.issues.jsontext import loads
 from aicp.kernel.db import Actor
@@ -70,10 +73,12 @@ def open_issue(tracker: Tracker, row: FollowUp) -> str:
                 description=f"Follow-up of mission {row.mission_id}.", external_ref=ref, by=row.by,
             )["id"]
         )  # fmt: skip
-        _link(book, issue_id, row)
+        if tombstone(book.snapshot(), issue_id):
+            return issue_id  # somebody has deleted it meanwhile, and that is the end of it
+        note = _link(book, issue_id, row)
         said = book.snapshot().record(issue_id).get("comments", [])
         if not any(ref in str(comment.get("text")) for comment in said):
-            book.comment(issue_id, evidence(row), by=row.by)
+            book.comment(issue_id, evidence(row) + note, by=row.by)
         return issue_id
 
 
@@ -96,10 +101,17 @@ def find(book: Book, ref: str) -> str:
     return next((str(v["id"]) for v in values if v.get("external_ref") == ref), "")
 
 
-def _link(book: Book, issue_id: str, row: FollowUp) -> None:
-    """A mission whose own issue is gone still gets its follow-up."""
-    if row.mission_issue:
-        try:
-            book.link(issue_id, row.mission_issue, "discovered-from", by=row.by)
-        except NoIssue:
-            book.snapshot().record(issue_id)  # it is the mission's issue that is gone, not this one
+def _link(book: Book, issue_id: str, row: FollowUp) -> str:
+    """Discovered from the mission's own issue; a mission whose issue is not there gets it all the same.
+
+    Returns:
+        What to say of it: "" when there is nothing to say.
+    """
+    if not row.mission_issue:
+        return ""
+    try:
+        book.link(issue_id, row.mission_issue, "discovered-from", by=row.by)
+    except (NoIssue, Unclear, NoEdge) as error:
+        book.snapshot().record(issue_id)  # it is the mission's issue that is at fault, not this one
+        return f"; not linked to {row.mission_issue}, the mission's issue: {error.message}"
+    return ""

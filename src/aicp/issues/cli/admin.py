@@ -199,23 +199,11 @@ def config_list(context: Context) -> None:
 
 
 def _restore_issues(context: Context, ids: list[str]) -> None:
-    from aicp.issues import git
     from aicp.issues.events import event
-    from aicp.issues.rescue import restored
 
-    book, found = context.book, []
-    asked = context.option("revision")
-    revisions = [asked] if asked else git.revisions(book.store.path)
-    for issue_id in ids:
-        versions = (restored(git.content(book.store.path, r) or b"", issue_id) for r in revisions)
-        record = next(
-            (one for one in versions if one is not None and one.get("status") != "tombstone"), None
-        )
-        if record is None:
-            raise NotFound(
-                f"git has no {issue_id}{f' in {asked}' if asked else ''}", hint="bd list"
-            )
-        found.append(record)
+    book, asked = context.book, context.option("revision", "")
+    snapshot = book.snapshot()
+    found = [_restored(context, snapshot, issue_id, asked) for issue_id in ids]
 
     def decide(_: Snapshot) -> Change:
         at = book.now()
@@ -225,6 +213,25 @@ def _restore_issues(context: Context, ids: list[str]) -> None:
 
     book.store.commit(decide)
     return _say_restored(context, found)
+
+
+def _restored(context: Context, snapshot: Snapshot, issue_id: str, asked: str) -> Record:
+    """What `bd delete` took away as it was; anything else from git, newest first."""
+    from aicp.issues import git
+    from aicp.issues.delete import tombstone, undeleted
+    from aicp.issues.rescue import restored
+
+    here = None if asked else tombstone(snapshot, issue_id)
+    if here and here.get("original_status"):
+        return undeleted(here)
+    path = context.book.store.path
+    revisions = [asked] if asked else git.revisions(path)
+    versions = (restored(git.content(path, one) or b"", issue_id) for one in revisions)
+    alive = (one for one in versions if one is not None and one.get("status") != "tombstone")
+    record = next(alive, None) or (undeleted(here) if here else None)
+    if record is None:
+        raise NotFound(f"git has no {issue_id}{f' in {asked}' if asked else ''}", hint="bd list")
+    return record
 
 
 def _restore_file(context: Context) -> None:

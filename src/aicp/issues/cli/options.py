@@ -31,16 +31,16 @@ def parse(argv: list[str]) -> Call:
     """
     options: dict[str, Any] = {}
     at = 0
-    while at < len(argv) and _is_option(argv[at]):
-        at = _option(_table(()), argv, at, options, "bd")
+    while at < len(argv) and is_option(argv[at]):
+        at = _option(table_of(()), argv, at, options, "bd")
     name, at = _command(argv, at)
     words: list[str] = []
-    table = _table(COMMANDS[name].options if name else ())
+    table = table_of(COMMANDS[name].options if name else ())
     while at < len(argv):
         if argv[at] == "--":
             words += argv[at + 1 :]
             break
-        if _is_option(argv[at]):
+        if is_option(argv[at]):
             at = _option(table, argv, at, options, name)
         else:
             words.append(argv[at])
@@ -50,14 +50,15 @@ def parse(argv: list[str]) -> Call:
     return Call(name, options, words)
 
 
-def _is_option(word: str) -> bool:
+def is_option(word: str) -> bool:
     """`-x…` or `--x…`; a text that merely starts with a dash is an argument."""
     return len(word) > 1 and word[0] == "-" and word.lstrip("-")[:1].isalpha() and " " not in (
         word.partition("=")[0]
     )  # fmt: skip
 
 
-def _table(own: tuple[Option, ...]) -> dict[str, Option]:
+def table_of(own: tuple[Option, ...]) -> dict[str, Option]:
+    """Every spelling of a command's options and of those that work everywhere."""
     table = {name: option for option in GLOBAL for name in option[0]}
     table.update((name, option) for option in own for name in option[0])
     return table

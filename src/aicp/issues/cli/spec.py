@@ -318,6 +318,14 @@ COMMANDS: dict[str, Command] = {
         (_REASON,),
         ('bd reopen ops-k3f9a2x --reason "It is back"',),
     ),
+    "delete": Command(
+        "take issues away; bd restore brings them back",
+        "ID...",
+        (1, None),
+        "writing:delete",
+        (_REASON, _flag("--force", "-f", to="force", does="even if others depend on them")),
+        ('bd delete ops-k3f9a2x --reason "opened by mistake"', "bd restore ops-k3f9a2x"),
+    ),
     "comment": Command(
         "say something on an issue; - reads stdin",
         "ID [TEXT...]",
@@ -478,7 +486,7 @@ COMMANDS: dict[str, Command] = {
         ("bd doctor", "bd doctor --fix"),
     ),
     "restore": Command(
-        "bring issues, or the whole file, back from git",
+        "bring issues back that were deleted or lost, or the whole file from git",
         "[ID...]",
         (0, None),
         "admin:restore",
@@ -523,10 +531,14 @@ COMMANDS: dict[str, Command] = {
     "completion": Command(
         "the completion script for a shell",
         "bash|zsh|fish",
-        (1, 1),
-        "shell:completion",
+        (1, None),
+        "completing:completion",
         (),
-        ("source <(bd completion bash)", "bd completion fish > ~/.config/fish/completions/bd.fish"),
+        (
+            "source <(bd completion bash)",
+            "source <(bd completion zsh)",
+            "bd completion fish > ~/.config/fish/completions/bd.fish",
+        ),
     ),
     "version": Command("which bd this is", "", (0, 0), "admin:version", (), ("bd version",)),
     "help": Command(

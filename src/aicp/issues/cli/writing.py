@@ -93,6 +93,18 @@ def reopen(context: Context) -> None:
     return _answer(context, context.book.reopen(context.ids(), reason, by=context.actor))
 
 
+def delete(context: Context) -> None:
+    """`bd delete`."""
+    o = context.option
+    records = context.book.delete(
+        context.ids(), context.text(o("reason", "")), force=bool(o("force")), by=context.actor
+    )
+    if context.json:
+        return context.json_value([_complete(record.value()) for record in records])
+    context.put("\n".join(f"deleted {r.id}: {r.get('title')}" for r in records))
+    return context.note(f"bring back: bd restore {' '.join(record.id for record in records)}")
+
+
 def comment(context: Context) -> None:
     """`bd comment` and `bd comments add`."""
     issue_id, *words = context.call.words

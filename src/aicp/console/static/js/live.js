@@ -12,7 +12,7 @@ function listen(bar, say) {
   let waiting = 0;
   bar.hidden = false;
   source.addEventListener("open", () => show(bar, "live"));
-  source.addEventListener("error", () => show(bar, "late"));
+  source.addEventListener("error", () => show(bar, source.readyState === EventSource.CLOSED ? "over" : "late"));
   source.addEventListener("aicp", () => {
     if (pause.getAttribute("aria-pressed") === "true") show(bar, "paused", ++waiting);
     else window.htmx.trigger(fetcher, "aicp");
@@ -30,7 +30,7 @@ function listen(bar, say) {
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 
-const STATES = { live: ["●", "Live"], late: ["▲", "Reconnecting"], paused: ["‖", "Paused"] };
+const STATES = { live: ["●", "Live"], late: ["▲", "Reconnecting"], paused: ["‖", "Paused"], over: ["■", "Not live: load the page again"] };
 
 function show(bar, state, count = 0) {
   const pill = bar.querySelector("[data-live-pill]");
