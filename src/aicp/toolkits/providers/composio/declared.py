@@ -92,6 +92,10 @@ class Tool(_Closed):
         """The tools that reading back needs."""
         return tuple(one.tool for one in (self.list, self.thing, self.source) if one)
 
+    def needs(self) -> frozenset[str]:
+        """The tools without which it is not what is declared."""
+        return frozenset((*self.reading(), *((self.inverse.tool,) if self.inverse else ())))
+
 
 class Declared(_Closed):
     """A whole toolkit."""

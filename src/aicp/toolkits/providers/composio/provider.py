@@ -243,9 +243,10 @@ class ComposioProvider:
 
     @cached_property
     def _offered(self) -> dict[str, ToolSpec]:
-        """By slug: declared tools, and those a person allowed by name."""
-        known = self._known.tools.keys() | self._allowed
-        wanted = (theirs for theirs in self._found if theirs.slug in known)
+        """By slug: declared tools that can be read back and undone as declared, and allowed ones."""
+        there = {theirs.slug for theirs in self._found}
+        whole = {slug for slug, tool in self._known.tools.items() if tool.needs() <= there}
+        wanted = (theirs for theirs in self._found if theirs.slug in whole | self._strange_allowed)
         specs = ((theirs.slug, spec_of(self._known, theirs, self._version)) for theirs in wanted)
         return {slug: spec for slug, spec in specs if spec is not None}
 
@@ -271,16 +272,16 @@ class ComposioProvider:
     def _may(self, slug: str) -> bool:
         return tool_of(self._known, slug).scope in self._granted
 
+    @property
+    def _strange_allowed(self) -> frozenset[str]:
+        """Tools that nothing is declared about and that a person allowed by name."""
+        return self._allowed - self._known.tools.keys()
+
     @cached_property
     def _strange(self) -> dict[str, str]:
-        """Scope -> slug of the allowed tools that nothing is declared about."""
-        slug = self.connection.toolkit
-        names = (theirs.slug for theirs in self._found if theirs.slug in self._allowed)
-        return {
-            f"{slug}:{action_of(slug, name)}": name
-            for name in names
-            if name not in self._known.tools
-        }
+        """Scope -> slug of these tools."""
+        slug, there = self.connection.toolkit, {theirs.slug for theirs in self._found}
+        return {f"{slug}:{action_of(slug, n)}": n for n in sorted(self._strange_allowed & there)}
 
     @cached_property
     def _theirs(self) -> dict[str, tuple[str, ...]]:

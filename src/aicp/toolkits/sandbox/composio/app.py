@@ -310,10 +310,7 @@ class Sandbox:
         return _json({"success": True})
 
     async def set_knobs(self, request: Request) -> Response:
-        try:
-            self.knobs.set((await _body(request))["rules"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Refused(f"these are not rules: {error}") from None
+        self.knobs.set((await _body(request))["rules"])
         return _json({"success": True})
 
     def _checked(
@@ -329,6 +326,9 @@ class Sandbox:
                 return await act(request)
             except Refused as refused:
                 return _error(refused.message, refused.status, slug=_slug(refused))
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                # A request of another form; nothing was changed, as a change is whole or not at all.
+                return _error(f"Invalid request data provided: {error}", 400, slug="BadRequest")
 
         return checked
 
