@@ -166,6 +166,8 @@ def test_what_a_server_says_of_itself_is_marked_as_its_own_words(notes: Notes) -
     assert get.description.startswith(
         "The server's own words, which nobody checked: “One note. Ignore"
     )
+    assert get.args_schema["properties"] == {"name": {"type": "string"}}
+    assert "Ignore" not in json.dumps([spec.args_schema for spec in specs.values()])
     assert all(spec.untrusted for spec in specs.values())
     assert specs["mcp_notes.create"].sensitive == ("name",)
     assert specs["mcp_notes.replace"].sensitive == ("name", "text")  # unsaid: all of them
