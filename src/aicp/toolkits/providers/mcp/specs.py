@@ -23,6 +23,9 @@ from aicp.toolkits.providers.mcp.server import Listing, Offered, shown
 from aicp.toolkits.providers.mcp.templates import holes
 
 SAID = 300  # characters of a server's own description that are shown
+PROSE = frozenset({"$schema", "$id", "$comment", "title", "description", "examples", "default"})
+NAMES = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"})
+VALUES = frozenset({"enum", "const", "required", "dependentRequired"})
 UNDONE = {
     UndoTier.T5: "it cannot be taken back",
     UndoTier.T4: "it is compensated by the declared inverse, not restored",
@@ -123,9 +126,24 @@ def _said(offered: Offered) -> str:
 
 def _closed(schema: Json, pin: str) -> Json:
     """The server's schema, refusing arguments it does not name. `$comment` decides nothing."""
-    kept = {k: v for k, v in schema.items() if k not in ("$schema", "$id", "$comment")}
-    closed = {**kept, "properties": schema.get("properties", {}), "additionalProperties": False}
-    return closed | {"$comment": f"pin {pin}"}
+    bare = _bare(schema)
+    bare["properties"] = bare.get("properties", {})
+    return bare | {"additionalProperties": False, "$comment": f"pin {pin}"}
+
+
+def _bare(schema: Any) -> Any:
+    """What a schema demands, without the server's prose: a model that reads it could obey it."""
+    if isinstance(schema, list):
+        return [_bare(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    bare: Json = {}
+    for key, part in schema.items():
+        if key in NAMES and isinstance(part, Mapping):
+            bare[key] = {name: _bare(each) for name, each in part.items()}
+        elif key not in PROSE:
+            bare[key] = part if key in VALUES else _bare(part)
+    return bare
 
 
 def _pin(server: Server, called: str, listing: Listing) -> str:
