@@ -42,7 +42,9 @@ class Script(BaseLlm):
     turn: Turn
 
     async def generate_content_async(
-        self, llm_request: LlmRequest, stream: bool = False
+        self,
+        llm_request: LlmRequest,
+        stream: bool = False,  # noqa: ARG002  ADK's own form
     ) -> AsyncGenerator[LlmResponse, None]:
         call = self.turn(answers(llm_request))
         part = types.Part(text="done")
