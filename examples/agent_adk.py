@@ -4,7 +4,7 @@ Its model is a script, so that it runs without a key and without a network; put 
 place. The control plane does not care which: it trusts neither.
 
     aicp mission new "Put the call with Kim into the calendar" --agent --calendar calendar.ics
-    aicp mission token m-…
+    aicp mission token m-… > token.txt
     python examples/agent_adk.py --url http://127.0.0.1:8700/mcp --account calendar.ics < token.txt
 """
 
