@@ -4,7 +4,7 @@ Its model is a script, so that it runs without a key and without a network; put 
 place. The control plane does not care which: it trusts neither.
 
     aicp mission new "Put the call with Kim into the calendar" --agent --calendar calendar.ics
-    aicp mission token m-…
+    aicp mission token m-… > token.txt
     python examples/agent_adk.py --url http://127.0.0.1:8700/mcp --account calendar.ics < token.txt
 """
 
@@ -42,7 +42,9 @@ class Script(BaseLlm):
     turn: Turn
 
     async def generate_content_async(
-        self, llm_request: LlmRequest, stream: bool = False
+        self,
+        llm_request: LlmRequest,
+        stream: bool = False,  # noqa: ARG002  ADK's own form
     ) -> AsyncGenerator[LlmResponse, None]:
         call = self.turn(answers(llm_request))
         part = types.Part(text="done")

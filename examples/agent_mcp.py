@@ -4,7 +4,7 @@ It reads a row, proposes to change it, waits until people approved the plan, sho
 argument is denied, and makes the approved call.
 
     aicp mission new "Note the call with our first account" --agent --data accounts.csv
-    aicp mission token m-…
+    aicp mission token m-… > token.txt
     python examples/agent_mcp.py --url http://127.0.0.1:8700/mcp --column notes < token.txt
 """
 

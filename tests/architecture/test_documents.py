@@ -38,7 +38,7 @@ SHORT_PATH = re.compile(r"`((?:[a-z_]+/)+[\w-]+\.(?:py|js|toml|html))\b")
 SETTING = re.compile(r"\b(AICP_[A-Z_]+|GOOGLE_API_KEY|DATABASE_URL)\b")
 COMMAND = re.compile(r"(?:^|[`$(]|\s)aicp((?: +(?:--as|--data-dir) +\S+| +--[a-z]+)*(?: +[a-z]+)+)")
 ABSOLUTE = re.compile(r"(?:^|[\s`(\"'=])/([\w.-]+)", re.MULTILINE)
-SERVED = {"api", "docs", "health", "login", "missions", "openapi.json"}
+SERVED = {"api", "docs", "health", "login", "mcp", "missions", "openapi.json"}
 ELSEWHERE = {"path", "var", "usr", "tmp"}  # a placeholder, and folders that every machine has
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|TBD|XXX|worktree|sub-?agents?)\b", re.IGNORECASE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,8 +20,9 @@ from agents import (
     status,
     step,
 )
-from aicp.missions import agent, control
+from aicp.missions import agent, control, define, offer, reflect, store
 from aicp.missions.agent import Limits, Wanted
+from aicp.missions.define import NewMission
 from flight import Flight
 from offers import a_plan, draft, event, mail_account, rows, update
 
@@ -318,3 +320,39 @@ def test_a_proposal_whose_rehearsal_fails_cannot_be_chosen_and_another_may_follo
     assert (rehearsal["exact"], rehearsal["at"]) == (False, 1)
     propose(flight, mission, a_plan(flight, draft(flight)))
     assert flight.doc(mission)["plays"][0]["rehearsal"]["exact"] is True
+
+
+def test_an_agent_may_carry_out_a_plan_that_a_person_gave_and_proposes_none(flight: Flight) -> None:
+    new = NewMission("", flight.sources(), plan=offer.read(a_plan(flight)), agent=True)
+    actor = flight.people["riley"]
+    with flight.app.transaction(actor) as conn:
+        mission = define.create(conn, actor, flight.app.services, new)
+    flight.work()
+    flight.ack(mission, "riley")
+    flight.ack(mission, "gabriela")
+    flight.work()
+    assert propose(flight, mission, a_plan(flight, event()))["rule"] == "plan-given"
+    flight.select(mission)
+    flight.approve(mission)
+    flight.work()
+    finish(flight, mission)
+    assert len(made(flight, mission)) == 4
+
+
+def test_what_an_agent_read_is_sealed_with_the_evidence(flight: Flight) -> None:
+    mission = agent_mission(flight)
+    ask(flight, mission, *SELECT)
+    assert [r["tool"] for r in flight.doc(mission)["reads"]] == ["table.select"]
+    propose(flight, mission, a_plan(flight, event()))
+    flight.select(mission)
+    flight.approve(mission)
+    flight.work()
+    finish(flight, mission)
+    with flight.app.transaction(flight.people["riley"]) as conn:
+        row = store.get(conn, mission)
+        bundle = reflect.bundles(conn, mission)[0]["manifest_sha256"]
+    listed = reflect.contents(flight.app.services, row, bundle)
+    calls = next(a["sha256"] for a in listed if a["name"] == "calls.jsonl")
+    sealed = flight.app.services.evidence.get(str(row.tenant_id), calls)
+    purposes = [json.loads(line)["purpose"] for line in sealed.splitlines()]
+    assert purposes == ["read", "step"]

@@ -13,10 +13,13 @@ from flight import Flight
 from offers import a_plan, draft, event, hold, rows, update
 
 
-def given(flight: Flight, plan: dict[str, Any], by: str = "riley", **sources: Any) -> str:
+def given(flight: Flight, plan: dict[str, Any], **sources: Any) -> str:
     """A mission with a ready plan; nothing has run yet."""
-    actor = flight.people[by]
-    new = NewMission("", flight.sources(**sources), plan=offer.read(plan))
+    return created(flight, NewMission("", flight.sources(**sources), plan=offer.read(plan)))
+
+
+def created(flight: Flight, new: NewMission) -> str:
+    actor = flight.people["riley"]
     with flight.app.transaction(actor) as conn:
         return define.create(conn, actor, flight.app.services, new)
 
@@ -258,10 +261,6 @@ def test_an_exclusion_by_column_binds_the_rows_it_means(flight: Flight) -> None:
 
 def test_nobody_slips_safeguards_into_a_mission_in_words(flight: Flight) -> None:
     rule = offer.read_rules([{"kind": "budget", "text": "one call", "params": {"max_calls": 1}}])
-    actor = flight.people["riley"]
-    with (
-        pytest.raises(BadInput, match="safeguards of their own form"),
-        flight.app.transaction(actor) as conn,
-    ):
-        new = NewMission("Win back all", flight.sources(), safeguards=rule)
-        define.create(conn, actor, flight.app.services, new)
+    new = NewMission("Win back all", flight.sources(), safeguards=rule)
+    with pytest.raises(BadInput, match="safeguards of their own form"):
+        created(flight, new)

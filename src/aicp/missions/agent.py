@@ -6,7 +6,7 @@ is answered with a denial that names the rule, and is recorded as a finding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,7 +38,7 @@ class Limits:
     args_bytes: int = 256_000
     output_bytes: int = 64_000
     reads_per_minute: int = 120
-    findings_per_minute: int = 300  # beyond them a denial is answered, and no longer written down
+    findings_per_minute: int = 300  # beyond them nothing is looked at, nor written down
 
 
 LIMITS = Limits()
@@ -144,35 +144,50 @@ def call(services: Services, holder: Holder, wanted: Wanted, limits: Limits = LI
 
 def refuse(services: Services, holder: Holder, denied: Denied, about: Json) -> Json:
     """The denial as the agent sees it, and the finding as people see it."""
-    return _denial(services, holder, denied, about, LIMITS)
+
+    def deny() -> Json:
+        raise denied
+
+    return _answered(services, holder, about, deny)
 
 
 def _answered(
-    services: Services, holder: Holder, about: Json, work: Any, limits: Limits = LIMITS
+    services: Services,
+    holder: Holder,
+    about: Json,
+    work: Callable[[], Json],
+    limits: Limits = LIMITS,
 ) -> Json:
     try:
+        _no_flood(services, holder, limits)
         return {"allowed": True, **work()}
     except Denied as denied:
-        return _denial(services, holder, denied, about, limits)
-
-
-def _denial(
-    services: Services, holder: Holder, denied: Denied, about: Json, limits: Limits
-) -> Json:
-    if denied.noted:
+        if not denied.noted:
+            _note(services, holder, denied, about)
         return denied.as_answer()
+
+
+def _no_flood(services: Services, holder: Holder, limits: Limits) -> None:
+    """Too many denials in a minute, and the rest is refused unseen; that is written down once."""
+    since = services.clock() - timedelta(minutes=1)
+    with services.db.transaction(holder.actor) as conn:
+        lately = agent_calls.findings_since(conn, holder.mission_id, since)
+    if lately >= limits.findings_per_minute:
+        raise Denied(
+            "flood", f"{limits.findings_per_minute} calls were denied within a minute",
+            hint="wait a minute, then ask for the status", noted=lately > limits.findings_per_minute,
+        )  # fmt: skip
+
+
+def _note(services: Services, holder: Holder, denied: Denied, about: Json) -> None:
     at = services.clock()
     with services.db.transaction(holder.actor) as conn:
         mission = store.get(conn, holder.mission_id)
-        lately = agent_calls.findings_since(conn, mission.id, at - timedelta(minutes=1))
-        if lately <= limits.findings_per_minute:
-            flooded = lately == limits.findings_per_minute
-            rule = "gateway:flood" if flooded else f"gateway:{denied.rule}"
-            journal.find(
-                conn, holder.actor, mission.id, rule=rule, message=denied.why, facts=about, at=at
-            )
-            _tell_denied(conn, holder, mission, denied.rule, at)
-    return denied.as_answer()
+        journal.find(
+            conn, holder.actor, mission.id, rule=f"gateway:{denied.rule}", message=denied.why,
+            facts=about, at=at,
+        )  # fmt: skip
+        _tell_denied(conn, holder, mission, denied.rule, at)
 
 
 def _tell_denied(
@@ -254,8 +269,12 @@ def _well_formed(wanted: Wanted, limits: Limits) -> None:
         size = len(canonical([wanted.tool, wanted.account, wanted.args]))
     except (ValueError, TypeError, RecursionError):
         raise Denied("junk", "the call holds a value that is not plain JSON") from None
-    if "\x00" in wanted.tool or "\x00" in wanted.account:
-        raise Denied("junk", "a name holds a NUL")
+    if (
+        "\x00" in wanted.tool + wanted.account
+        or len(wanted.tool) > 200
+        or len(wanted.account) > 400
+    ):
+        raise Denied("junk", "a name is longer than any of ours, or holds a NUL")
     if size > limits.args_bytes:
         raise Denied(
             "oversize", f"the call is {size:,} bytes long; at most {limits.args_bytes:,} are taken"

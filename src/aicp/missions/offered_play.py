@@ -28,7 +28,7 @@ from aicp.trust.plan import (
     risk_of,
 )
 
-GIVEN = "nobody: the plan was given"  # a brief's `brain` when no words were read
+GIVEN = "nobody (given)"  # a brief's `brain` when no words were read
 Source = Literal["human", "agent"]
 Impact = Literal["low", "medium", "high", "critical"]
 IMPACT: tuple[tuple[int, Impact], ...] = (

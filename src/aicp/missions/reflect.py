@@ -187,7 +187,11 @@ def _artifacts(conn: Connection, mission: Mission) -> list[Artifact]:
         " join undo_runs r on r.id = s.undo_id where r.mission_id = %s order by r.number, s.seq desc",
         (mission.id,),
     ).fetchall()
-    calls = [*journal.entries(conn, mission.id), *journal.entries(conn, mission.id, "release")]
+    calls = [
+        entry
+        for purpose in ("read", "step", "release")
+        for entry in journal.entries(conn, mission.id, purpose)
+    ]
     return [
         Artifact("brief.json", "application/json", _json(mission.brief)),
         Artifact(

@@ -38,6 +38,7 @@ def document(conn: Connection, mission: Mission) -> dict[str, Any]:
         "brief": _brief(conn, mission),
         "connections": _connections(conn, mission),
         "inspections": [_inspection(i) for i in store.inspections(conn, mission.id)],
+        "reads": [_read(e) for e in journal.entries(conn, mission.id, "read")[-100:]],
         "plays": store.plays(conn, mission.id),
         "approval": approve.sheet(conn, mission, row, plan) if row and plan else None,
         "run": _run(conn, mission, plan.play.steps if plan else ()),
@@ -171,6 +172,14 @@ def _inspection(row: store.Inspection) -> dict[str, Any]:
         "id": row.read_id, "account": row.account, "tool": row.tool, "purpose": row.purpose,
         "rows": store.row_count(row.result), "matched": row.result.get("matched"), "excluded": row.result.get("excluded"),
         "sample": rows[:5],
+    }  # fmt: skip
+
+
+def _read(entry: journal.Entry) -> dict[str, Any]:
+    """A read that somebody's agent made; of its result only size and hash are kept."""
+    return {
+        "tool": entry.call.tool, "account": entry.account, "args": entry.args, "state": entry.state,
+        "result": entry.outcome["data"] if entry.outcome else None, "at": entry.started_at,
     }  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def _same_call(asked: Asked, step: Step, facts: Facts) -> str:
         changed = sorted(
             k for k in {*args, *asked.args} if args.get(k, ...) != asked.args.get(k, ...)
         )
-        return f"step {step.seq} was approved with other arguments ({', '.join(changed)})"
+        return f"step {step.seq} was approved with other arguments ({', '.join(changed)[:200]})"
     return ""
 
 
