@@ -46,7 +46,8 @@ def turn(conn: Connection, run: Run, step: Step, call: Call) -> Objection | None
         return Objection(found.rule, found.why, retry_at=found.until)
     if found != seen.breaker:
         _keep(conn, run.actor, step.toolkit, found)
-        _tell(conn, run, step.toolkit, "half_open", now)
+        if seen.breaker.probe != call.key:  # a probe that was interrupted goes on
+            _tell(conn, run, step.toolkit, "half_open", now)
     return None
 
 
