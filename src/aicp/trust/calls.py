@@ -56,6 +56,7 @@ class Memory:
 
     facts: Facts | None = None  # as the last call left them
     granted: Mapping[str, Sequence[str]] = field(default_factory=dict)  # scopes by account
+    used: set[tuple[str, str]] = field(default_factory=set)  # account and scope, as they are kept
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _first_look(run: Run, asked: Asked) -> Facts:
     """
     spec = run.spec(asked.account, _name(asked))
     known = run.memory.facts
-    if known is not None and judge(asked, run.plan, spec, known).allowed:
+    if known is not None and judge(asked, run.plan, spec, known, hashed=False).allowed:
         return known
     with run.db.transaction(run.actor) as conn:
         facts = facts_of(conn, run)
@@ -456,7 +457,7 @@ def _settle(
             " where id = %s and cursor_seq = %s",
             (step.seq, now, run.mission_id, step.seq - 1),
         )
-        if spec:
+        if spec and (step.account, spec.scope) not in run.memory.used:
             journal.use_scope(conn, run.mission_id, step.account, spec.scope)
         if outcome.held_until:
             due = datetime.fromisoformat(outcome.held_until)
@@ -464,6 +465,8 @@ def _settle(
         recovered = traffic.succeeded(conn, run.actor, step.toolkit, call.key)
         latency = int((now - started).total_seconds() * 1000)
         _events(conn, run, step, latency, reconciled=reconciled)
+    if spec:
+        run.memory.used.add((step.account, spec.scope))
     if recovered.fetchone():
         with run.db.transaction(run.actor) as conn:
             traffic.closed(conn, run, step.toolkit)

@@ -50,10 +50,16 @@ class Verdict:
     why: str = ""
 
 
-def judge(asked: Asked, plan: Plan, spec: ToolSpec | None, facts: Facts) -> Verdict:
-    """Whether the call is the call at the cursor of an approved, running plan (I-1, TR-10 to TR-12)."""
+def judge(
+    asked: Asked, plan: Plan, spec: ToolSpec | None, facts: Facts, *, hashed: bool = True
+) -> Verdict:
+    """Whether the call is the call at the cursor of an approved, running plan (I-1, TR-10 to TR-12).
+
+    Args:
+        hashed: hash the plan in hand too. Only a look that lets nothing through leaves that out.
+    """
     step = _at_cursor(plan, facts.cursor)
-    for rule, why in _objections(asked, plan, step, spec, facts):
+    for rule, why in _objections(asked, plan, step, spec, facts, hashed):
         if why:
             return Verdict(False, rule, why)
     return Verdict(True)
@@ -82,11 +88,11 @@ def _at_cursor(plan: Plan, cursor: int) -> Step | None:
 
 
 def _objections(
-    asked: Asked, plan: Plan, step: Step | None, spec: ToolSpec | None, facts: Facts
+    asked: Asked, plan: Plan, step: Step | None, spec: ToolSpec | None, facts: Facts, hashed: bool
 ) -> list[tuple[str, str]]:
     return [
         ("run-state", "" if facts.run_state == "running" else f"the run is {facts.run_state}"),
-        ("approval", _approval(plan, facts)),
+        ("approval", _approval(plan, facts, hashed)),
         ("cursor", "" if step else "every approved step is done: nothing more may be called"),
         ("exact-call", _same_call(asked, step, facts) if step else ""),
         ("tool", _same_tool(step, spec) if step else ""),
@@ -95,12 +101,13 @@ def _objections(
     ]
 
 
-def _approval(plan: Plan, facts: Facts) -> str:
+def _approval(plan: Plan, facts: Facts, hashed: bool) -> str:
     if facts.approval_status != "approved":
         return f"the approval is {facts.approval_status or 'missing'}"
     if not facts.approval_consumed:
         return "the approval was not taken into use by this run"
-    if facts.plan_digest != facts.approved_digest or plan.digest != facts.approved_digest:
+    in_hand = plan.digest if hashed else facts.plan_digest
+    if facts.plan_digest != facts.approved_digest or in_hand != facts.approved_digest:
         return "the plan is not the plan that was approved"
     return ""
 

@@ -96,7 +96,10 @@ def pull(
             f"the kill switch of {named(scope, target)} is pulled already",
             hint="see `aicp kill status`",
         ) from None
-    _event(conn, actor, "kill_switch_pulled", scope, toolkit, mission, at)
+    record(
+        conn, actor, "kill_switch_pulled", {"scope": scope, "toolkit": toolkit}, at=at,
+        mission_id=mission, status="warning",
+    )  # fmt: skip
     return switch_id
 
 
@@ -114,19 +117,23 @@ def lift(
         raise Forbidden("only governance and administrators lift a kill switch")
     said, target = _reason(reason), target.strip()
     mission = _mission(conn, target) if scope == "mission" else None
+    toolkit = target if scope == "toolkit" else ""
     row = conn.execute(
         "update kill_switches set lifted_by = %s, lifted_at = %s, lift_reason = %s"
         " where lifted_at is null and tenant_id = %s and scope = %s and toolkit = %s"
         " and mission_id is not distinct from %s returning id",
         (actor.person_id, at, said, actor.tenant_id, scope,
-         target if scope == "toolkit" else "", mission),
+         toolkit, mission),
     ).fetchone()  # fmt: skip
     if row is None:
         raise NotFound(
             f"no kill switch of {named(scope, target)} is pulled here",
             hint="see `aicp kill status`; a switch of another tenant is lifted there",
         )
-    _event(conn, actor, "kill_switch_lifted", scope, target if scope == "toolkit" else "", mission, at)  # fmt: skip
+    record(
+        conn, actor, "kill_switch_lifted", {"scope": scope, "toolkit": toolkit}, at=at,
+        mission_id=mission, status="warning",
+    )  # fmt: skip
     return _paused_by(conn, str(row[0]))
 
 
@@ -174,13 +181,3 @@ def _paused_by(conn: Connection, switch_id: str) -> list[str]:
         (switch_id,),
     )
     return [str(row[0]) for row in rows]
-
-
-def _event(
-    conn: Connection, actor: Actor, name: str, scope: str, toolkit: str, mission: str | None,
-    at: datetime,
-) -> None:  # fmt: skip
-    record(
-        conn, actor, name, {"scope": scope, "toolkit": toolkit}, at=at, mission_id=mission,
-        status="warning",
-    )  # fmt: skip

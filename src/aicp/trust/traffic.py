@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aicp.kernel.db import Actor, Connection
-from aicp.telemetry.record import Status, record
+from aicp.telemetry.record import record
 from aicp.toolkits.model import Call
 from aicp.trust import limits, stops
 from aicp.trust.limits import Breaker, Result, Traffic, Wait
@@ -46,7 +46,8 @@ def turn(conn: Connection, run: Run, step: Step, call: Call) -> Objection | None
         return Objection(found.rule, found.why, retry_at=found.until)
     if found != seen.breaker:
         _keep(conn, run.actor, step.toolkit, found)
-        _tell(conn, run, step.toolkit, "half_open", now)
+        if seen.breaker.probe != call.key:  # a probe that was interrupted goes on
+            _tell(conn, run, step.toolkit, found, now)
     return None
 
 
@@ -83,7 +84,7 @@ def succeeded(conn: Connection, actor: Actor, toolkit: str, key: str) -> Any:
 
 def closed(conn: Connection, run: Run, toolkit: str) -> None:
     """Tell that the toolkit is well again."""
-    _tell(conn, run, toolkit, "closed", run.clock())
+    _tell(conn, run, toolkit, Breaker(), run.clock())
 
 
 def ended(conn: Connection, run: Run, toolkit: str, key: str, result: Result) -> None:
@@ -105,7 +106,7 @@ def ended(conn: Connection, run: Run, toolkit: str, key: str, result: Result) ->
     _keep(conn, run.actor, toolkit, after)
     state = after.state(now)
     if state == "open" or (state == "closed" and before.resume_at is not None):
-        _tell(conn, run, toolkit, state, now, after)
+        _tell(conn, run, toolkit, after, now)
 
 
 def _keep(conn: Connection, actor: Actor, toolkit: str, breaker: Breaker) -> None:
@@ -116,24 +117,24 @@ def _keep(conn: Connection, actor: Actor, toolkit: str, breaker: Breaker) -> Non
     )
 
 
-def _tell(
-    conn: Connection, run: Run, toolkit: str, state: limits.State, at: datetime,
-    breaker: Breaker | None = None,
-) -> None:  # fmt: skip
+def _tell(conn: Connection, run: Run, toolkit: str, breaker: Breaker, at: datetime) -> None:
     """The event of a change; its mission is the one whose call brought it about."""
-    names: dict[limits.State, tuple[str, Status]] = {
-        "open": ("toolkit_breaker_opened", "error"),
-        "half_open": ("toolkit_breaker_half_open", "info"),
-        "closed": ("toolkit_breaker_closed", "success"),
-    }
-    name, status = names[state]
-    context: dict[str, Any] = {"toolkit": toolkit}
-    if breaker is not None and breaker.resume_at is not None:
-        context |= {"failed_calls": breaker.failed, "resume_at": breaker.resume_at.isoformat()}
-    record(
-        conn, run.actor, name, context, at=at, mission_id=run.mission_id,
-        correlation_id=run.correlation_id, stage="Execute", status=status,
-    )  # fmt: skip
+    common: dict[str, Any] = {
+        "at": at, "mission_id": run.mission_id, "correlation_id": run.correlation_id, "stage": "Execute",
+    }  # fmt: skip
+    state = breaker.state(at)
+    if state == "open" and breaker.resume_at is not None:
+        record(
+            conn, run.actor, "toolkit_breaker_opened",
+            {"toolkit": toolkit, "failed_calls": breaker.failed,
+             "resume_at": breaker.resume_at.isoformat()}, status="error", **common,
+        )  # fmt: skip
+    elif state == "half_open":
+        record(conn, run.actor, "toolkit_breaker_half_open", {"toolkit": toolkit}, **common)
+    else:
+        record(
+            conn, run.actor, "toolkit_breaker_closed", {"toolkit": toolkit}, status="success", **common
+        )  # fmt: skip
 
 
 # For people -----------------------------------------------------------------------------------
