@@ -7,10 +7,14 @@ from datetime import timedelta
 from aicp.kernel.db import Actor
 from aicp.kernel.ids import new_id
 from aicp.missions import store
+from aicp.toolkits.catalogue import catalogue
 from aicp.toolkits.model import BeforeImage, Call, Json, Outcome, ToolSpec, UndoTier
 from aicp.toolkits.providers.base import Connection
 from aicp.trust.calls import Run
+from aicp.trust.operator_rules import Rules
 from aicp.trust.plan import Plan, Play, Provenance, Safeguard, Step
+from aicp.trust.policy import Who
+from aicp.trust.rulebook import RuleBook
 from flight import Flight
 
 ACCOUNT = "nothing"
@@ -63,7 +67,7 @@ def arguments(n: int) -> Json:
 
 def plan(mission_id: str, steps: int) -> Plan:
     """A plan of that many calls, as detailed as those the planner makes."""
-    why = Provenance(source="cell", where="accounts.csv row A-001 column email", trusted=False)
+    why = Provenance(source="cell", where=f"{ACCOUNT} row A-001 column email", trusted=False)
     return Plan(
         mission_id=mission_id,
         play=Play(
@@ -80,6 +84,12 @@ def plan(mission_id: str, steps: int) -> Plan:
         ),
         safeguards=SAFEGUARDS, scopes=(TOUCH.scope,), data_versions={},
     )  # fmt: skip
+
+
+def rules(book: RuleBook, mission_id: str) -> Rules:
+    """What the operator rules know of the mission."""
+    who = Who(mission_id, "bench", "Riley Chen", ("operator",), 2, "low")
+    return Rules(book, who, catalogue([TOUCH]), words="do nothing", handed=frozenset({ACCOUNT}))
 
 
 def running(flight: Flight, steps: int) -> Run:
@@ -109,5 +119,5 @@ def running(flight: Flight, steps: int) -> Run:
     return Run(
         db=flight.app.db, actor=agent, mission_id=mission_id, correlation_id="bench", plan=made,
         approval_id=approval_id, providers={ACCOUNT: Noop()},  # type: ignore[dict-item]
-        clock=flight.clock, worker="bench",
+        clock=flight.clock, worker="bench", rules=rules(flight.app.services.rules, mission_id),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from aicp.brain.planner import bound_safeguards
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
-from aicp.missions import flow, store
+from aicp.missions import flow, rules, store
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.prepare import open_providers
 from aicp.missions.services import Services
@@ -134,6 +134,7 @@ def select(
         raise BadInput(f"there is no play {rank}", hint=f"choose from 1 to {max(offered)}")
     play = Play.model_validate(offered[rank]["play"])
     _refuse_unrehearsed(mission, play, offered[rank]["rehearsal"])
+    rules.refuse_sequence(conn, services, mission, play)
     at = services.clock()
     plan = _bind(conn, mission, play, tuple(offered[rank]["rehearsal"]["scopes"]))
     store.select_play(conn, mission.id, rank, at=at)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from aicp.errors import AicpError, GateBlocked, SafeguardViolation, UpstreamDown
@@ -18,9 +19,10 @@ from aicp.kernel.db import Actor, Connection, Database
 from aicp.telemetry.record import record
 from aicp.toolkits.model import BeforeImage, Call, Found, Outcome, ToolSpec
 from aicp.toolkits.providers.base import Provider, ProviderError
-from aicp.trust import journal
+from aicp.trust import journal, taint
 from aicp.trust.checks import Objection, objection
 from aicp.trust.gate import Asked, Facts, Verdict, judge
+from aicp.trust.operator_rules import Rules
 from aicp.trust.plan import Plan, Step
 from aicp.trust.safeguards import Context, bare, breaches, rate_of
 
@@ -60,6 +62,7 @@ class Run:
     providers: Mapping[str, Provider]  # by account
     clock: Clock
     worker: str
+    rules: Rules
     specs: dict[tuple[str, str], ToolSpec] = field(default_factory=dict)
 
     def spec(self, account: str, tool: str) -> ToolSpec | None:
@@ -71,6 +74,16 @@ class Run:
                 for spec in provider.tools()
             )
         return self.specs.get((account, tool))
+
+    @cached_property
+    def labels(self) -> taint.Labels:
+        """Where the plan's values of strangers were first seen; the gate keeps the plan as it is."""
+        return taint.label(self.plan.play.steps, self.rules.by_ref, self.rules.handed)
+
+    @cached_property
+    def said(self) -> taint.Named:
+        """What people said themselves before the run."""
+        return taint.said(self.rules.words, self.plan.play.steps)
 
 
 def governed_call(run: Run, asked: Asked) -> Outcome:

@@ -7,30 +7,25 @@ returns None, or the objection; whatever it raises denies the call (TR-11).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from aicp.kernel.db import Connection
 from aicp.toolkits.model import Call
+from aicp.trust import operator_rules
+from aicp.trust.objections import Objection
 from aicp.trust.plan import Step
 
 if TYPE_CHECKING:
     from aicp.trust.calls import Run
 
-
-@dataclass(frozen=True, slots=True)
-class Objection:
-    """Why a call may not happen: for good, or (with `retry_at`) not yet."""
-
-    rule: str
-    why: str
-    hint: str = ""
-    retry_at: datetime | None = None
-
+__all__ = ["CHECKS", "Check", "Objection", "objection"]
 
 Check = Callable[[Connection, "Run", Step, Call], Objection | None]
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (
+    operator_rules.policy,
+    operator_rules.labelled,
+    operator_rules.sequence,
+)
 
 
 def objection(conn: Connection, run: Run, step: Step, call: Call) -> Objection | None:
