@@ -71,7 +71,7 @@ def test_a_stranger_finds_nothing_by_any_route(server: Server, tmp_path: Path) -
     strange = take_off(tmp_path / f"x{uuid4().hex[:10]}", flight.url)
     bodies = {"plan": {"rank": 1}, "approval": {"digest": "d" * 64}, "override": {"rationale": "x"},
               "feedback": {"rating": 5}, "rejection": {"reason": "no"}, "questions": {"text": "x"},
-              "followups": {"title": "x"}}  # fmt: skip
+              "followups": {"title": "x"}, "names": {"values": ["x"]}}  # fmt: skip
     try:
         for method, path in routes(server):
             if "{mission_id}" not in path:

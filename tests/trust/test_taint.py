@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aicp.toolkits.model import ToolSpec, UndoTier
 from aicp.trust.plan import Provenance, Ref, Step
-from aicp.trust.taint import Named, forms, is_sensitive, label, same_form, said, unnamed, unnamed_in
+from aicp.trust.taint import Named, forms, is_sensitive, label, said, same_form, unnamed, unnamed_in
 
 OPEN: dict[str, Any] = {"type": "object"}
 READ = ToolSpec("inbox.read", "Read", "reads", OPEN, mutates=False, undo_tier=UndoTier.T0,

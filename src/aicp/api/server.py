@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from aicp import __version__
-from aicp.api import health, issues, missions, people, stream
+from aicp.api import health, issues, missions, people, policies, stream
 from aicp.app import App
 from aicp.kernel.live import Live
 from aicp.web import ActorDep, SmallBodies, install_errors
@@ -39,7 +39,7 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
 
     install_errors(server)
     server.add_middleware(SmallBodies)
-    own = (health, missions, stream, people, issues)
+    own = (health, missions, stream, people, issues, policies)
     for router in (*(module.router for module in own), *pages):
         server.include_router(router)
     return server

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aicp.client import Client
 
 _OURS = re.compile(
-    r"(?<![\w./-])aicp (?=--as |mission |issues |evidence |people |login|up\b|db |doctor)"
+    r"(?<![\w./-])aicp (?=--as |mission |issues |evidence |policy |people |login|up\b|db |doctor)"
 )
 
 

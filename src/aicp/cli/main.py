@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mission": ("aicp.cli.mission:mission", "Missions, from plain words to evidence."),
     "issues": ("aicp.cli.issues:issues", "The issue graph, as bd has it."),
     "evidence": ("aicp.cli.evidence:evidence", "Verify evidence bundles."),
+    "policy": ("aicp.cli.policy:policy", "What operators allow and forbid, in Cedar."),
     "people": ("aicp.cli.people:people", "Who may do what."),
     "login": ("aicp.cli.people:login", "A one-time link into the console."),
     "db": ("aicp.cli.db:db", "The database schema."),

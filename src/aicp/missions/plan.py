@@ -19,8 +19,10 @@ from aicp.telemetry.record import record
 from aicp.toolkits.model import Call, ToolSpec, UndoStatus
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust.approvals import REQUIRED
+from aicp.trust.fixes import Fix, mended
 from aicp.trust.gate import resolve
-from aicp.trust.plan import Plan, Play
+from aicp.trust.plan import Plan, Play, Safeguard
+from aicp.trust.safeguards import extra_approvals
 
 
 def run(services: Services, mission: Mission) -> None:
@@ -45,6 +47,8 @@ def run(services: Services, mission: Mission) -> None:
         precedents=precedents,
         model=services.model,
     )
+    guards = bound_safeguards(brief, {one.read_id: one.result for one in found})
+    plays, fixes = _mended(plays, guards, services.clock())
     tools = _tools(providers)
     rehearsed = [
         (play, rehearse(play, providers) | {"scopes": scopes_of(play, tools)}) for play in plays
@@ -56,7 +60,27 @@ def run(services: Services, mission: Mission) -> None:
         at = services.clock()
         store.replace_plays(conn, actor, mission.id, rehearsed)
         _announce(conn, actor, mission, plays, at=at)
+        _tell_fixes(conn, actor, mission, fixes, at=at)
         flow.wait(conn, mission, output={"ranked_plays": [play.id for play in plays]}, at=at)
+
+
+def _mended(
+    plays: tuple[Play, ...], guards: tuple[Safeguard, ...], now: datetime
+) -> tuple[tuple[Play, ...], list[Fix]]:
+    """The plays with what safeguards can mend mended, before they are rehearsed and shown."""
+    found = [mended(play, guards, now) for play in plays]
+    return tuple(play for play, _ in found), [fix for _, fixes in found for fix in fixes]
+
+
+def _tell_fixes(
+    conn: Connection, actor: Actor, mission: Mission, fixes: list[Fix], *, at: datetime
+) -> None:
+    for fix in fixes:
+        record(
+            conn, actor, "validator_auto_fix_applied",
+            {"safeguard_id": fix.safeguard, "step": fix.step, "fix": fix.what}, at=at,
+            mission_id=mission.id, correlation_id=mission.correlation_id, stage="Plan",
+        )  # fmt: skip
 
 
 def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
@@ -145,7 +169,12 @@ def select(
         shut=reasons("Plan", Facts(play_selected=True, degraded=play.degraded)),
     )  # fmt: skip
     _request(conn, actor, services, mission, plan, method="best" if rank == 1 else "chosen", at=at)
-    return {"digest": digest, "risk": play.risk, "required": list(REQUIRED[play.risk])}
+    return {"digest": digest, "risk": play.risk, "required": list(_required(plan))}
+
+
+def _required(plan: Plan) -> tuple[str, ...]:
+    """Who must approve: by the risk, and by safeguards that want a further approval."""
+    return extra_approvals(plan.safeguards, plan.play.steps, REQUIRED[plan.play.risk])
 
 
 def scopes_of(play: Play, tools: dict[str, ToolSpec]) -> tuple[str, ...]:
@@ -206,7 +235,7 @@ def _request(
     at: datetime,
 ) -> None:  # fmt: skip
     expires = at + timedelta(hours=services.approval_hours)
-    required = REQUIRED[plan.play.risk]
+    required = _required(plan)
     store.request_approval(
         conn, actor, approval_id=new_id("a"), mission_id=mission.id, digest=plan.digest,
         risk=plan.play.risk, required=required, at=at, expires_at=expires,

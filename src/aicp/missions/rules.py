@@ -12,7 +12,6 @@ from aicp.missions import store
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.toolkits.catalogue import catalogue
-from aicp.toolkits.model import ToolSpec
 from aicp.toolkits.providers.base import Provider
 from aicp.trust import declarations, taint
 from aicp.trust.approvals import Decider
@@ -58,12 +57,12 @@ def words(mission: Mission) -> str:
 
 def handed_over(conn: Connection, mission_id: str) -> frozenset[str]:
     """The accounts whose tools are all known and return no strangers' words: lists people gave."""
-    specs = {spec.name: spec for spec in declarations.known(conn).specs}
+    known = declarations.known(conn).specs
+    names = {spec.name for spec in known} - {spec.name for spec in known if spec.untrusted}
     return frozenset(
         row.account
         for row in store.connections(conn, mission_id)
-        if row.described is not None
-        and all(name in specs and not specs[name].untrusted for name in row.described.tools)
+        if row.described is not None and names.issuperset(row.described.tools)
     )
 
 
@@ -166,9 +165,9 @@ def name_values(
 
 def _heard(conn: Connection, mission_id: str) -> list[tuple[str, str]]:
     """What tools with strangers' words returned while the mission was prepared."""
-    specs: dict[str, ToolSpec] = {spec.name: spec for spec in declarations.known(conn).specs}
+    handed = handed_over(conn, mission_id)
     return [
         (f"{one.account} ({one.tool})", json.dumps(one.result, ensure_ascii=False))
         for one in store.inspections(conn, mission_id)
-        if one.tool not in specs or specs[one.tool].untrusted
+        if one.account not in handed
     ]

@@ -56,6 +56,9 @@ def to_json(spec: ToolSpec) -> Json:
 
 def from_json(data: Json) -> ToolSpec:
     """The declaration that `to_json` wrote; fields of another version are left out."""
-    known = {name: data[name] for name in ToolSpec.__dataclass_fields__ if name in data}
-    tuples = {"sensitive": tuple(data.get("sensitive", ()))}
-    return ToolSpec(**(known | tuples | {"undo_tier": UndoTier(data["undo_tier"])}))
+    known: Json = {name: data[name] for name in ToolSpec.__dataclass_fields__ if name in data}
+    typed: Json = {
+        "undo_tier": UndoTier(data["undo_tier"]),
+        "sensitive": tuple(data.get("sensitive", ())),
+    }
+    return ToolSpec(**{**known, **typed})

@@ -22,9 +22,10 @@ from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust import journal, taint
 from aicp.trust.checks import Objection, objection
 from aicp.trust.gate import Asked, Facts, Verdict, judge
+from aicp.trust.leaving import leaves, leaves_now, recipients
 from aicp.trust.operator_rules import Rules
 from aicp.trust.plan import Plan, Step
-from aicp.trust.safeguards import Context, bare, breaches, rate_of
+from aicp.trust.safeguards import Breach, Context, after, amount_of, breaches, rate_of, wait_until
 
 
 class CallDenied(GateBlocked):
@@ -130,6 +131,7 @@ def perform(run: Run, admitted: Admitted) -> Outcome:
     try:
         outcome = provider.execute(call, admitted.before)
         post = provider.verify(call, admitted.before, outcome)
+        post = (*post, *after(run.plan.safeguards, step, call.args, outcome))
     except ProviderError as error:
         raise _failed(run, step, call, error) from error
     _settle(run, step, call, outcome, post=post, reconciled=False, started=started)
@@ -248,11 +250,22 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
         _deny_unless(run, asked, Verdict(False, "cursor", "the run moved on meanwhile"))
     if objected is not None:
         raise _objected(run, step, objected)
-    first = broken[0]
-    if first.safeguard.kind == "rate":
-        raise RateReached(first.why, now + timedelta(seconds=5))
+    raise _broken(run, step, call, broken, now)
+
+
+def _broken(
+    run: Run, step: Step, call: Call, broken: list[Breach], now: datetime
+) -> RateReached | SafeguardViolation:
+    """What broken safeguards mean: come back when all of them only wait, else stop at the first other."""
+    waits = {breach.why: wait_until(breach, step, call.args, now) for breach in broken}
+    lasting = [breach for breach in broken if waits[breach.why] is None]
+    until = max((at for at in waits.values() if at is not None), default=now)
+    if not lasting:
+        _waits(run, step, broken[0], until)
+        return RateReached(broken[0].why, until)
+    first = lasting[0]
     _alert(run, step, first.safeguard.id, first.why)
-    raise SafeguardViolation(
+    return SafeguardViolation(
         f"step {step.seq} would break a safeguard: {first.why}",
         hint="change the plan or the safeguard; both need a new approval",
         facts={"safeguard": first.safeguard.id, "step": step.seq},
@@ -277,15 +290,19 @@ def context_of(
 ) -> Context:
     """What the safeguards may know about a call."""
     not_before = args.get("not_before")
+    spec = run.spec(step.account, step.tool_name)
     return Context(
         now=run.clock(),
         leaves_at=datetime.fromisoformat(not_before) if not_before else None,
         zone=step.zone,
-        to=bare(args.get("to")),
+        to=recipients(args),
         body=_body(run.plan, step),
         calls_done=step.seq - 1,
-        recipients=_recipients_before(run.plan, step),
-        leaving=leaving or step.tool_name == "mail.send",
+        recipients=_recipients_before(run, step),
+        leaving=leaving or leaves_now(step, spec),
+        leaves=leaves(step, spec),
+        spent=sum(amount_of(s.args) for s in run.plan.play.steps[: step.seq - 1] if s.mutates),
+        approved_as=_approved_as(conn, run),
         recent={
             guard.id: journal.uses_since(
                 conn, run.mission_id, str(guard.params.get("toolkit", "")),
@@ -303,11 +320,22 @@ def _body(plan: Plan, step: Step) -> str:
     return " ".join(str(s.args.get(k, "")) for s in sources for k in ("subject", "body"))
 
 
-def _recipients_before(plan: Plan, step: Step) -> frozenset[str]:
-    leaving = (
-        s for s in plan.play.steps[: step.seq - 1] if s.tool_name in ("mail.schedule", "mail.send")
+def _recipients_before(run: Run, step: Step) -> frozenset[str]:
+    before = run.plan.play.steps[: step.seq - 1]
+    leaving = (s for s in before if leaves(s, run.spec(s.account, s.tool_name)))
+    return frozenset(address for s in leaving for address in recipients(s.args))
+
+
+def _approved_as(conn: Connection, run: Run) -> frozenset[str]:
+    """In which capacities the plan was approved, asked only where a safeguard wants to know."""
+    if not any(guard.kind == "approval" for guard in run.plan.safeguards):
+        return frozenset()
+    rows = conn.execute(
+        "select capacity from approval_decisions where approval_id = %s and digest = %s"
+        " and decision = 'approved'",
+        (run.approval_id, run.plan.digest),
     )
-    return frozenset(address for s in leaving for address in bare(s.args.get("to")))
+    return frozenset(str(capacity) for (capacity,) in rows)
 
 
 def _deny_unless(run: Run, asked: Asked, verdict: Verdict) -> None:
@@ -329,6 +357,19 @@ def note(run: Run, rule: str, why: str, facts: dict[str, Any]) -> None:
 
 def _alert(run: Run, step: Step, safeguard: str, why: str) -> None:
     note(run, f"safeguard:{safeguard}", why, {"step": step.seq})
+
+
+def _waits(run: Run, step: Step, breach: Breach, until: datetime) -> None:
+    """A closed window is mended by waiting: the approved call stays as it is."""
+    if breach.safeguard.kind != "window":
+        return
+    with run.db.transaction(run.actor) as conn:
+        record(
+            conn, run.actor, "validator_auto_fix_applied",
+            {"safeguard_id": breach.safeguard.id, "step": step.seq, "fix": f"waits until {until.isoformat()}"},
+            at=run.clock(), mission_id=run.mission_id, correlation_id=run.correlation_id,
+            stage="Execute", status="warning",
+        )  # fmt: skip
 
 
 def _raise_alert(conn: Connection, run: Run, rule: str) -> None:

@@ -82,8 +82,7 @@ def untrusted(step: Step) -> list[str]:
 
 def labelled(conn: Connection, run: Run, step: Step, call: Call) -> Objection | None:
     """No value of strangers decides who, where or how much, references filled in (TR-20)."""
-    rules, spec = run.rules, run.spec(step.account, call.tool)
-    found = list(taint.unnamed_in(step, call.args, spec, run.labels, run.said, rules.handed))
+    found = unnamed_values(run, step, call)
     if not found:
         return None
     said = frozenset(declarations.named_values(conn, run.mission_id))
@@ -98,15 +97,27 @@ def labelled(conn: Connection, run: Run, step: Step, call: Call) -> Objection | 
     )
 
 
+def unnamed_values(run: Run, step: Step, call: Call) -> list[taint.Unnamed]:
+    """Values of strangers in sensitive arguments that people did not name before the run."""
+    spec = run.spec(step.account, call.tool)
+    return list(taint.unnamed_in(step, call.args, spec, run.labels, run.said, run.rules.handed))
+
+
 def sequence(conn: Connection, run: Run, step: Step, call: Call) -> Objection | None:
     """No call after one that rules it out within the mission."""
+    rules = run.rules.book.sequences()
+    now = deed(step, run.spec(step.account, call.tool))
+    concerned = rules.problem or any(rule.never.fits(now) for rule in rules.rules)
+    return sequence_of(run, step, call, _made(conn, run)) if concerned else None
+
+
+def sequence_of(run: Run, step: Step, call: Call, made: list[Deed]) -> Objection | None:
+    """The same, of the calls that were made before."""
     rules = run.rules.book.sequences()
     if rules.problem:
         return Objection("sequence", f"the sequence rules cannot be used: {rules.problem}")
     now = deed(step, run.spec(step.account, call.tool))
-    if not any(rule.never.fits(now) for rule in rules.rules):
-        return None
-    found = broken(rules.rules, [*run.rules.prepared, *_made(conn, run)], now)
+    found = broken(rules.rules, [*run.rules.prepared, *made], now)
     if found is None:
         return None
     return Objection(f"sequence:{found.rule.id}", found.why, "plan again without one of the two")

@@ -146,9 +146,14 @@ def _kind(declared: Any) -> Kind | None:
             return _set(_kind(declared.get("items")))
         case ["object"]:
             return _object(declared)
-        case [name]:
-            return SCALARS.get(name)
-    return DECIMAL if set(names) == {"integer", "number"} else None
+        case _:
+            return _scalar({str(name) for name in names})
+
+
+def _scalar(names: set[str]) -> Kind | None:
+    if names == {"integer", "number"}:
+        return DECIMAL
+    return SCALARS.get(next(iter(names))) if len(names) == 1 else None
 
 
 def _either(kinds: list[Kind | None]) -> Kind | None:
