@@ -77,7 +77,7 @@ def test_a_held_mail_does_not_leave_past_a_policy_that_came_later(flight: Flight
     flight.work()
     assert flight.doc(mission)["run_state"] == "held"
     write(flight, "own.cedar", NEVER_LEAVES)
-    flight.clock.advance(timedelta(hours=2))
+    flight.clock.advance(hours=2)
     flight.work()
     assert flight.doc(mission)["run_state"] == "paused"
     assert flight.delivered() == []
