@@ -95,18 +95,24 @@ POLICIES = 100
 
 
 def _policies(flight: Flight) -> None:
-    """A hundred operator policies that look at what such a call holds, and forbid none of it."""
+    """A hundred operator policies that forbid none of the calls; every fourth is for other tools."""
     folder = flight.app.services.rules.folder
     folder.mkdir(parents=True, exist_ok=True)
     kinds = (
-        'context.args.subject like "*never {n} said*"',
+        'context.args has subject && context.args.subject like "*never {n} said*"',
         'context.recipients > 10{n} && !principal.owner_roles.contains("role{n}")',
         'context.domains.containsAny(["blocked{n}.example"])',
         'context.tier >= 4 && context.hour == 3 && resource.name like "prod{n}*"',
     )
+    scopes = (
+        "action",
+        'action in Action::"noop"',
+        'action == Action::"noop.touch"',
+        'action in Action::"mail"',
+    )
     told = (
-        f'@id("p{n}")\n@reason("number {n}")\nforbid (principal, action == Action::"noop.touch", resource)\n'
-        f"when {{ {kinds[n % len(kinds)].format(n=n)} }};\n"
+        f'@id("p{n}")\n@reason("number {n}")\nforbid (principal, {scopes[n % 4]}, resource)\n'
+        f"when {{ {kinds[n // 4 % 4].format(n=n)} }};\n"
         for n in range(POLICIES)
     )
     (folder / "bench.cedar").write_text("".join(told))

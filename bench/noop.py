@@ -7,7 +7,7 @@ from datetime import timedelta
 from aicp.kernel.db import Actor
 from aicp.kernel.ids import new_id
 from aicp.missions import store
-from aicp.toolkits.catalogue import catalogue
+from aicp.toolkits.catalogue import builtin, catalogue
 from aicp.toolkits.model import BeforeImage, Call, Json, Outcome, ToolSpec, UndoTier
 from aicp.toolkits.providers.base import Connection
 from aicp.trust.calls import Run
@@ -89,7 +89,9 @@ def plan(mission_id: str, steps: int) -> Plan:
 def rules(book: RuleBook, mission_id: str) -> Rules:
     """What the operator rules know of the mission."""
     who = Who(mission_id, "bench", "Riley Chen", ("operator",), 2, "low")
-    return Rules(book, who, catalogue([TOUCH]), words="do nothing", handed=frozenset({ACCOUNT}))
+    return Rules(
+        book, who, catalogue([*builtin(), TOUCH]), words="do nothing", handed=frozenset({ACCOUNT})
+    )
 
 
 def running(flight: Flight, steps: int) -> Run:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from psycopg.rows import class_row
 
 from aicp.errors import BadInput
 from aicp.kernel.db import Connection
@@ -22,9 +25,9 @@ MOST_CALLS = 20_000  # of the past that are judged at once
 MOST_FILES, MOST_LETTERS = 200, 1_000_000
 
 _PAST = (
-    "select c.mission_id, c.seq, c.purpose, c.tool, c.account, c.args, c.started_at,"
-    " c.approval_id is not null, m.priority, o.display_name, o.roles, t.slug, a.risk,"
-    " p.plan -> 'play' -> 'steps' -> (c.seq - 1), d.spec"
+    "select c.mission_id, c.seq, c.purpose, c.tool, c.account, c.args, c.started_at as at,"
+    " c.approval_id is not null as approved, m.priority, o.display_name as owner, o.roles,"
+    " t.slug as tenant, a.risk, p.plan -> 'play' -> 'steps' -> (c.seq - 1) as step, d.spec"
     " from tool_calls c join missions m on m.id = c.mission_id"
     " join people o on o.id = m.owner_id join tenants t on t.id = m.tenant_id"
     " join approvals a on a.id = c.approval_id"
@@ -32,6 +35,27 @@ _PAST = (
     " left join tool_declarations d on d.ref = c.tool and d.tenant_id = c.tenant_id"
     " where c.started_at >= %s order by c.started_at desc, c.id desc limit %s"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """A journal row with what policies want to know of its mission and its step."""
+
+    mission_id: str
+    seq: int
+    purpose: str
+    tool: str
+    account: str
+    args: dict[str, Any]
+    at: datetime
+    approved: bool
+    priority: int
+    owner: str
+    roles: list[str]
+    tenant: str
+    risk: str
+    step: dict[str, Any]
+    spec: dict[str, Any] | None
 
 
 def overview(conn: Connection, services: Services) -> dict[str, Any]:
@@ -97,24 +121,23 @@ def _past(
     conn: Connection, policies: Policies, since: datetime
 ) -> Iterator[tuple[dict[str, Any], Question]]:
     """Each past call, told and asked; the newest first."""
-    for row in conn.execute(_PAST, (since, MOST_CALLS)):
-        (mission, seq, purpose, tool, account, args, at, approved, priority, owner, roles, tenant,
-         risk, step, spec) = row  # fmt: skip
-        one = Step.model_validate(step)
-        who = Who(
-            str(mission), str(tenant), str(owner), tuple(roles), int(str(priority)), str(risk)
-        )  # type: ignore[arg-type]
-        declared = from_json(spec) if isinstance(spec, dict) else _declared(policies.tools, tool)
-        told: dict[str, Any] = {
-            "mission_id": mission, "seq": seq, "purpose": purpose, "tool": one.tool_name,
-            "account": account, "at": at,
+    for row in conn.cursor(row_factory=class_row(_Past)).execute(_PAST, (since, MOST_CALLS)):
+        step = Step.model_validate(row.step)
+        who = Who(row.mission_id, row.tenant, row.owner, tuple(row.roles), row.priority, row.risk)
+        spec = from_json(row.spec) if row.spec else _declared(policies.tools, row.tool)
+        told = {
+            "mission_id": row.mission_id, "seq": row.seq, "purpose": row.purpose,
+            "tool": step.tool_name, "account": row.account, "at": row.at,
         }  # fmt: skip
-        yield told, question(
-            who, one, dict(args), declared, at=at, approved=bool(approved), purpose=str(purpose),  # type: ignore[call-overload,arg-type]
-        )  # fmt: skip
+        yield (
+            told,
+            question(
+                who, step, row.args, spec, at=row.at, approved=row.approved, purpose=row.purpose
+            ),
+        )
 
 
-def _declared(tools: Catalogue, ref: object) -> ToolSpec | None:
+def _declared(tools: Catalogue, ref: str) -> ToolSpec | None:
     return next((spec for spec in tools.specs if spec.ref == ref), None)
 
 

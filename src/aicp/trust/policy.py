@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
@@ -39,6 +39,11 @@ class Statement:
     id: str = ""
     reason: str = ""
     effect: str = ""  # permit forbid
+    actions: tuple[str, ...] | None = None  # tools and toolkits it is for; None: every one
+
+    def concerns(self, tool: str) -> bool:
+        """Whether its scope can fit a call of the tool at all."""
+        return self.actions is None or bool({tool, tool.split(".", 1)[0]} & set(self.actions))
 
     @property
     def name(self) -> str:
@@ -87,9 +92,17 @@ class Policies:
     tools: Catalogue
     problem: str = ""
 
-    @cached_property
-    def engine(self) -> cedarpy.PolicySet:
-        return cedarpy.PolicySet.from_str("\n".join(one.text for one in self.statements))
+    _engines: dict[str, tuple[cedarpy.PolicySet, tuple[Statement, ...]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def engine(self, tool: str) -> tuple[cedarpy.PolicySet, tuple[Statement, ...]]:
+        """The policies whose scope can fit a tool, parsed once for it: the others cannot matter."""
+        if tool not in self._engines:
+            mine = tuple(one for one in self.statements if one.concerns(tool))
+            text = "\n".join(one.text for one in mine)
+            self._engines[tool] = (cedarpy.PolicySet.from_str(text), mine)
+        return self._engines[tool]
 
     @cached_property
     def shapes(self) -> dict[str, dict[str, Kind]]:
@@ -106,6 +119,7 @@ class Policies:
         except Untypable as error:
             return Decision(False, why=f"policies cannot judge {asked.tool}: {error}")
         toolkit = asked.tool.split(".", 1)[0]
+        engine, mine = self.engine(asked.tool)
         found = cedarpy.is_authorized(
             {
                 "principal": {"type": "Mission", "id": asked.who.mission},
@@ -113,32 +127,11 @@ class Policies:
                 "resource": {"type": "Account", "id": asked.account},
                 "context": asked.context | {"args": args},
             },
-            self.engine,
+            engine,
             _entities(asked.who, toolkit, asked.account, self.tools),
             _schema(self.tools),
         )
-        return self._told(found)
-
-    def _told(self, found: cedarpy.AuthzResult) -> Decision:
-        """A policy that breaks is left out by the engine, so a `forbid` would not hold: that denies."""
-        by = tuple(self._statement(name) for name in found.diagnostics.reasons)
-        if found.diagnostics.errors:
-            return Decision(False, by, f"a policy broke: {self._first(found.diagnostics.errors)}")
-        if found.decision is cedarpy.Decision.Allow:
-            return Decision(True, by)
-        if not by:
-            return Decision(False, why="no policy permits it")
-        first = by[0]
-        return Decision(False, by, f"policy {first.name}: {first.reason or 'it forbids this call'}")
-
-    def _statement(self, policy_id: str) -> Statement:
-        return self.statements[int(policy_id.removeprefix("policy"))]
-
-    def _first(self, errors: list[str]) -> str:
-        text = errors[0]
-        for n, one in enumerate(self.statements):
-            text = text.replace(f"`policy{n}`", f"`{one.name}`")
-        return text[:300]
+        return _told(found, mine)
 
 
 BASE = Source("built in", (files("aicp.trust") / "base.cedar").read_text(encoding="utf-8"))
@@ -154,6 +147,26 @@ def load(sources: tuple[Source, ...], tools: Catalogue) -> Policies:
     except Unsound as error:
         return Policies((), tools, str(error))
     return Policies(tuple(statements), tools)
+
+
+def _told(found: cedarpy.AuthzResult, asked: tuple[Statement, ...]) -> Decision:
+    """A policy that breaks is left out by the engine, so a `forbid` would not hold: that denies."""
+    by = tuple(asked[int(name.removeprefix("policy"))] for name in found.diagnostics.reasons)
+    if found.diagnostics.errors:
+        return Decision(False, by, f"a policy broke: {_first(found.diagnostics.errors, asked)}")
+    if found.decision is cedarpy.Decision.Allow:
+        return Decision(True, by)
+    if not by:
+        return Decision(False, why="no policy permits it")
+    first = by[0]
+    return Decision(False, by, f"policy {first.name}: {first.reason or 'it forbids this call'}")
+
+
+def _first(errors: list[str], asked: tuple[Statement, ...]) -> str:
+    text = errors[0]
+    for n, one in enumerate(asked):
+        text = text.replace(f"`policy{n}`", f"`{one.name}`")
+    return text[:300]
 
 
 def schema_text(tools: Catalogue) -> str:
@@ -212,8 +225,17 @@ def _parsed(file: str, line: int, text: str) -> Statement:
     (policy,) = plain.values()
     said = policy.get("annotations", {})
     return Statement(
-        file, line, text, said.get("id") or "", said.get("reason") or "", policy["effect"]
-    )
+        file, line, text, said.get("id") or "", said.get("reason") or "", policy["effect"],
+        _actions(policy["action"]),
+    )  # fmt: skip
+
+
+def _actions(scope: Json) -> tuple[str, ...] | None:
+    """The tools and toolkits that a policy's scope names; None when it is for every one."""
+    if scope["op"] not in ("==", "in"):
+        return None
+    named = scope.get("entities") or [scope["entity"]]
+    return tuple(str(one["id"]) for one in named)
 
 
 @lru_cache(maxsize=32)
