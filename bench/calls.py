@@ -96,7 +96,7 @@ POLICIES = 100
 
 def _policies(flight: Flight) -> None:
     """A hundred operator policies that forbid none of the calls; every fourth is for other tools."""
-    folder = flight.app.services.rules.folder
+    folder = flight.app.services.rulebook.folder
     folder.mkdir(parents=True, exist_ok=True)
     kinds = (
         'context.args has subject && context.args.subject like "*never {n} said*"',

@@ -121,5 +121,5 @@ def running(flight: Flight, steps: int) -> Run:
     return Run(
         db=flight.app.db, actor=agent, mission_id=mission_id, correlation_id="bench", plan=made,
         approval_id=approval_id, providers={ACCOUNT: Noop()},  # type: ignore[dict-item]
-        clock=flight.clock, worker="bench", rules=rules(flight.app.services.rules, mission_id),
+        clock=flight.clock, worker="bench", operator=rules(flight.app.services.rulebook, mission_id),
     )  # fmt: skip

@@ -86,7 +86,7 @@ def build(
         work_dir=settings.data_dir / "work",
         roots=settings.roots,
         private=settings.data_dir,
-        rules=RuleBook(settings.policies_dir, named=bool(settings.policies)),
+        rulebook=RuleBook(settings.policies_dir, named=bool(settings.policies)),
         model=_model(settings),
         hold_seconds=settings.integer("hold_seconds"),
         approval_hours=settings.integer("approval_hours"),

@@ -36,7 +36,7 @@ never = { tools = ["mail.draft"] }
 
 
 def write(flight: Flight, name: str, text: str) -> None:
-    folder = flight.app.services.rules.folder
+    folder = flight.app.services.rulebook.folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text)
 
@@ -56,7 +56,7 @@ def test_a_policy_stops_the_run_before_the_call_and_tells_its_name_and_reason(
     assert (doc["run_state"], flight.state()) == ("paused", before)
     assert "policy no-mail-to-others: mail goes to our own people only" in doc["blocking_reason"]
     assert "no-mail-to-others" in findings(flight, mission)["policy:no-mail-to-others"]
-    (flight.app.services.rules.folder / "own.cedar").unlink()
+    (flight.app.services.rulebook.folder / "own.cedar").unlink()
     flight.call(control.resume, mission)
     flight.work()
     assert flight.doc(mission)["run_state"] in ("held", "finished")

@@ -64,7 +64,7 @@ def runner(
         db=services.db, actor=actor, mission_id=mission.id, correlation_id=mission.correlation_id,
         plan=plan, approval_id=approval.id, providers=providers,
         clock=services.clock, worker=services.worker,
-        rules=rules_for(services, actor, mission, plan, providers),
+        operator=rules_for(services, actor, mission, plan, providers),
     )  # fmt: skip
 
 

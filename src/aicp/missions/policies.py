@@ -60,10 +60,10 @@ class _Past:
 
 def overview(conn: Connection, services: Services) -> dict[str, Any]:
     """The rules in force: each policy with where it stands, the sequence rules, and any problem."""
-    found = services.rules.policies(declarations.known(conn))
-    sequences = services.rules.sequences()
+    found = services.rulebook.policies(declarations.known(conn))
+    sequences = services.rulebook.sequences()
     return {
-        "folder": str(services.rules.folder),
+        "folder": str(services.rulebook.folder),
         "problem": found.problem or sequences.problem,
         "policies": [_policy(one) for one in found.statements],
         "sequences": [rule.model_dump(mode="json") for rule in sequences.rules],
@@ -102,7 +102,7 @@ def rehearse(
     """
     _bounded(files)
     names = {one.name for one in files}
-    kept = tuple(one for one in services.rules.sources() if one.name not in names)
+    kept = tuple(one for one in services.rulebook.sources() if one.name not in names)
     candidate = load((*kept, *files), declarations.known(conn))
     if candidate.problem:
         raise BadInput(candidate.problem, hint="`aicp policy schema` shows what policies may say")

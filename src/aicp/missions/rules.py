@@ -35,7 +35,7 @@ def rules_for(
     with services.db.transaction(actor) as conn:
         known = declarations.known(conn)
         return Rules(
-            book=services.rules, who=who(conn, mission, plan.play.risk),
+            book=services.rulebook, who=who(conn, mission, plan.play.risk),
             tools=catalogue([*known.specs, *met]), words=words(mission),
             handed=handed_over(conn, mission.id), prepared=prepared(conn, mission.id),
         )  # fmt: skip
@@ -85,7 +85,7 @@ def refuse_sequence(conn: Connection, services: Services, mission: Mission, play
     Raises:
         GateBlocked: it does; both steps are named.
     """
-    rules = services.rules.sequences()
+    rules = services.rulebook.sequences()
     if rules.problem:
         raise GateBlocked(
             f"the sequence rules cannot be used: {rules.problem}",

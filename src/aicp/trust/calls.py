@@ -63,7 +63,7 @@ class Run:
     providers: Mapping[str, Provider]  # by account
     clock: Clock
     worker: str
-    rules: Rules
+    operator: Rules  # policies, labels and sequences
     specs: dict[tuple[str, str], ToolSpec] = field(default_factory=dict)
 
     def spec(self, account: str, tool: str) -> ToolSpec | None:
@@ -79,12 +79,12 @@ class Run:
     @cached_property
     def labels(self) -> taint.Labels:
         """Where the plan's values of strangers were first seen; the gate keeps the plan as it is."""
-        return taint.label(self.plan.play.steps, self.rules.by_ref, self.rules.handed)
+        return taint.label(self.plan.play.steps, self.operator.by_ref, self.operator.handed)
 
     @cached_property
     def said(self) -> taint.Named:
         """What people said themselves before the run."""
-        return taint.said(self.rules.words, self.plan.play.steps)
+        return taint.said(self.operator.words, self.plan.play.steps)
 
 
 def governed_call(run: Run, asked: Asked) -> Outcome:

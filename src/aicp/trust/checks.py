@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aicp.kernel.db import Connection
 from aicp.toolkits.model import Call
 from aicp.trust import operator_rules
-from aicp.trust.objections import Objection
+from aicp.trust.objection import Objection
 from aicp.trust.plan import Step
 
 if TYPE_CHECKING:

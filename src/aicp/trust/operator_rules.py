@@ -12,7 +12,7 @@ from aicp.toolkits.catalogue import Catalogue
 from aicp.toolkits.model import Call, Json, ToolSpec
 from aicp.trust import declarations, journal, taint
 from aicp.trust.leaving import domains, leaves, recipients
-from aicp.trust.objections import Objection
+from aicp.trust.objection import Objection
 from aicp.trust.plan import Step
 from aicp.trust.policy import Decision, Question, Who
 from aicp.trust.rulebook import RuleBook
@@ -50,10 +50,10 @@ def denied(run: Run, step: Step, call: Call, *, purpose: str) -> Objection | Non
         purpose: "step", or "release" when a held effect leaves.
     """
     asked = question(
-        run.rules.who, step, call.args, run.spec(step.account, call.tool), at=run.clock(),
+        run.operator.who, step, call.args, run.spec(step.account, call.tool), at=run.clock(),
         approved=True, purpose=purpose,
     )  # fmt: skip
-    decision = run.rules.book.policies(run.rules.tools).decide(asked)
+    decision = run.operator.book.policies(run.operator.tools).decide(asked)
     return None if decision.allowed else _objection(decision)
 
 
@@ -100,12 +100,12 @@ def labelled(conn: Connection, run: Run, step: Step, call: Call) -> Objection | 
 def unnamed_values(run: Run, step: Step, call: Call) -> list[taint.Unnamed]:
     """Values of strangers in sensitive arguments that people did not name before the run."""
     spec = run.spec(step.account, call.tool)
-    return list(taint.unnamed_in(step, call.args, spec, run.labels, run.said, run.rules.handed))
+    return list(taint.unnamed_in(step, call.args, spec, run.labels, run.said, run.operator.handed))
 
 
 def sequence(conn: Connection, run: Run, step: Step, call: Call) -> Objection | None:
     """No call after one that rules it out within the mission."""
-    rules = run.rules.book.sequences()
+    rules = run.operator.book.sequences()
     now = deed(step, run.spec(step.account, call.tool))
     concerned = rules.problem or any(rule.never.fits(now) for rule in rules.rules)
     return sequence_of(run, step, call, _made(conn, run)) if concerned else None
@@ -113,11 +113,11 @@ def sequence(conn: Connection, run: Run, step: Step, call: Call) -> Objection | 
 
 def sequence_of(run: Run, step: Step, call: Call, made: list[Deed]) -> Objection | None:
     """The same, of the calls that were made before."""
-    rules = run.rules.book.sequences()
+    rules = run.operator.book.sequences()
     if rules.problem:
         return Objection("sequence", f"the sequence rules cannot be used: {rules.problem}")
     now = deed(step, run.spec(step.account, call.tool))
-    found = broken(rules.rules, [*run.rules.prepared, *made], now)
+    found = broken(rules.rules, [*run.operator.prepared, *made], now)
     if found is None:
         return None
     return Objection(f"sequence:{found.rule.id}", found.why, "plan again without one of the two")
@@ -127,7 +127,7 @@ def _made(conn: Connection, run: Run) -> list[Deed]:
     """Every call of the mission that may have happened, whatever plan it belonged to."""
     found = []
     for seq, tool, account, mutates in journal.made(conn, run.mission_id):
-        spec = run.rules.by_ref.get(tool)
+        spec = run.operator.by_ref.get(tool)
         out = spec.leaves if spec and spec.leaves is not None else mutates
         name, scope = tool.split("@", 1)[0], spec.scope if spec else ""
         found.append(Deed(seq, name, account, scope, mutates, out, "done"))

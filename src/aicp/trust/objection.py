@@ -1,9 +1,10 @@
-"""What a check says against a call."""
+"""What a check may answer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +15,4 @@ class Objection:
     why: str
     hint: str = ""
     retry_at: datetime | None = None
+    facts: dict[str, Any] = field(default_factory=dict)  # for the finding; ids and codes only
