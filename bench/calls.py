@@ -12,8 +12,10 @@ from bench.world import World
 
 from aicp.brain.executor import run_executor
 from aicp.missions.execute import _watcher, caller
+from aicp.toolkits.model import Call
 from aicp.trust.calls import Run, context_of, facts_of, governed_call
 from aicp.trust.gate import Asked, Facts, judge
+from aicp.trust.operator_rules import denied, sequence_of, unnamed_values
 from aicp.trust.plan import Step
 from aicp.trust.safeguards import Context, breaches
 from flight import Flight
@@ -89,8 +91,36 @@ def _overhead(found: dict[str, list[list[float]]], calls: int) -> Table:
     return Table("calls", title, tuple(lines), rounds=rounds)
 
 
+POLICIES = 100
+
+
+def _policies(flight: Flight) -> None:
+    """A hundred operator policies that forbid none of the calls; every fourth is for other tools."""
+    folder = flight.app.services.rulebook.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds = (
+        'context.args has subject && context.args.subject like "*never {n} said*"',
+        'context.recipients > 10{n} && !principal.owner_roles.contains("role{n}")',
+        'context.domains.containsAny(["blocked{n}.example"])',
+        'context.tier >= 4 && context.hour == 3 && resource.name like "prod{n}*"',
+    )
+    scopes = (
+        "action",
+        'action in Action::"noop"',
+        'action == Action::"noop.touch"',
+        'action in Action::"mail"',
+    )
+    told = (
+        f'@id("p{n}")\n@reason("number {n}")\nforbid (principal, {scopes[n % 4]}, resource)\n'
+        f"when {{ {kinds[n // 4 % 4].format(n=n)} }};\n"
+        for n in range(POLICIES)
+    )
+    (folder / "bench.cedar").write_text("".join(told))
+
+
 def _pure(flight: Flight, times: int) -> Table:
     """The decision alone: no database, no effect."""
+    _policies(flight)
     run = noop.running(flight, STEPS)
     step = run.plan.play.steps[0]
     with flight.app.transaction(run.actor) as conn:
@@ -102,15 +132,21 @@ def _pure(flight: Flight, times: int) -> Table:
             "both": lambda: _repeat(
                 times // 10, lambda: (_judge(run, step, facts), _check(run, step, context))
             ),
+            "all": lambda: _repeat(
+                times // 10,
+                lambda: (_judge(run, step, facts), _check(run, step, context), _rules(run, step)),
+            ),
         },
         10,
     )
-    gate, both = flat(found["gate"]), flat(found["both"])
+    gate, both, every = flat(found["gate"]), flat(found["both"]), flat(found["all"])
     lines = (
         Line("pure gate, p50", percentile(gate, 50), "ms"),
         Line("pure gate, p95", percentile(gate, 95), "ms", most=1.0),
         Line("gate + safeguards, p50", percentile(both, 50), "ms"),
         Line("gate + safeguards, p95", percentile(both, 95), "ms"),
+        Line(f"gate + all checks, {POLICIES} policies, p50", percentile(every, 50), "ms"),
+        Line(f"gate + all checks, {POLICIES} policies, p95", percentile(every, 95), "ms", most=1.0),
     )
     return Table("gate", f"the decision alone, {times} times, plan of {STEPS} steps", lines)
 
@@ -124,6 +160,14 @@ def _judge(run: Run, step: Step, facts: Facts) -> None:
                     run.spec(step.account, step.tool_name), facts)  # fmt: skip
     if not verdict.allowed:
         raise AssertionError(verdict.why)
+
+
+def _rules(run: Run, step: Step) -> None:
+    """Policies, labels and sequences, as far as they need no database."""
+    call = Call(step.tool_name, step.args)
+    against = denied(run, step, call, purpose="step") or sequence_of(run, step, call, [])
+    if against is not None or unnamed_values(run, step, call):
+        raise AssertionError(against)
 
 
 def _check(run: Run, step: Step, context: Context) -> None:

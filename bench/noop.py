@@ -7,11 +7,15 @@ from datetime import timedelta
 from aicp.kernel.db import Actor
 from aicp.kernel.ids import new_id
 from aicp.missions import store
+from aicp.toolkits.catalogue import builtin, catalogue
 from aicp.toolkits.model import BeforeImage, Call, Json, Outcome, ToolSpec, UndoTier
 from aicp.toolkits.providers.base import Connection
 from aicp.trust.calls import Run
 from aicp.trust.limits import Quota, Rules
+from aicp.trust.operator_rules import Rules as OperatorRules
 from aicp.trust.plan import Plan, Play, Provenance, Safeguard, Step
+from aicp.trust.policy import Who
+from aicp.trust.rulebook import RuleBook
 from flight import Flight
 
 ACCOUNT = "nothing"
@@ -64,7 +68,7 @@ def arguments(n: int) -> Json:
 
 def plan(mission_id: str, steps: int) -> Plan:
     """A plan of that many calls, as detailed as those the planner makes."""
-    why = Provenance(source="cell", where="accounts.csv row A-001 column email", trusted=False)
+    why = Provenance(source="cell", where=f"{ACCOUNT} row A-001 column email", trusted=False)
     return Plan(
         mission_id=mission_id,
         play=Play(
@@ -81,6 +85,14 @@ def plan(mission_id: str, steps: int) -> Plan:
         ),
         safeguards=SAFEGUARDS, scopes=(TOUCH.scope,), data_versions={},
     )  # fmt: skip
+
+
+def operator_rules(book: RuleBook, mission_id: str) -> OperatorRules:
+    """What the operator rules know of the mission."""
+    who = Who(mission_id, "bench", "Riley Chen", ("operator",), 2, "low")
+    return OperatorRules(
+        book, who, catalogue([*builtin(), TOUCH]), words="do nothing", handed=frozenset({ACCOUNT})
+    )
 
 
 def running(flight: Flight, steps: int) -> Run:
@@ -115,4 +127,5 @@ def running(flight: Flight, steps: int) -> Run:
         db=flight.app.db, actor=agent, mission_id=mission_id, correlation_id="bench", plan=made,
         approval_id=approval_id, providers={ACCOUNT: Noop()},  # type: ignore[dict-item]
         clock=flight.clock, worker="bench", rules=Rules(own={"noop": Quota(steps * 2)}),
+        operator=operator_rules(flight.app.services.rulebook, mission_id),
     )  # fmt: skip

@@ -22,6 +22,7 @@ from aicp.settings import Settings
 from aicp.telemetry.record import record
 from aicp.trust import journal
 from aicp.trust.limits import Rules, quotas
+from aicp.trust.rulebook import RuleBook
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def build(
         work_dir=settings.data_dir / "work",
         roots=settings.roots,
         private=settings.data_dir,
+        rulebook=RuleBook(settings.policies_dir, named=bool(settings.policies)),
         model=_model(settings),
         hold_seconds=settings.integer("hold_seconds"),
         approval_hours=settings.integer("approval_hours"),

@@ -499,6 +499,32 @@ create table public.undo_steps (
 create index undo_steps_tenant on public.undo_steps (tenant_id, undo_id);
 
 -- Denials and surprises: what was tried, which rule said no, and that nothing happened.
+-- Tools as connected providers declared them: what policies are validated against, and plans bound to.
+create table public.tool_declarations (
+    tenant_id uuid not null references public.tenants (id),
+    ref text not null check (ref like '%.%@%'),
+    name text not null,
+    spec jsonb not null,
+    seen_at timestamptz not null,
+    primary key (tenant_id, ref)
+);
+create index tool_declarations_name on public.tool_declarations (tenant_id, name, seen_at desc);
+
+-- Values first seen in untrusted content that a person named for a mission (TR-20).
+create table public.named_values (
+    tenant_id uuid not null,
+    mission_id text not null,
+    value_digest text not null check (length(value_digest) = 64),
+    value text not null,
+    person_id uuid not null,
+    named_at timestamptz not null,
+    primary key (mission_id, value_digest),
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id),
+    foreign key (tenant_id, person_id) references public.people (tenant_id, id)
+);
+create index named_values_mission on public.named_values (tenant_id, mission_id);
+create index named_values_person on public.named_values (tenant_id, person_id);
+
 create table public.findings (
     id bigint generated always as identity primary key,
     tenant_id uuid not null,
@@ -660,7 +686,8 @@ begin
         'safeguard_acks', 'connections', 'inspections', 'plays', 'plans', 'approvals',
         'approval_decisions', 'tool_calls', 'holds', 'undo_runs', 'undo_steps', 'findings',
         'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
-        'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches']
+        'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches',
+        'tool_declarations', 'named_values']
     loop
         tenant_column := case name when 'tenants' then 'id' else 'tenant_id' end;
         execute format('alter table public.%I enable row level security', name);
@@ -686,7 +713,8 @@ begin
     foreach name in array array['missions', 'mission_stages', 'safeguard_acks', 'connections',
         'inspections', 'plays', 'plans', 'approvals', 'approval_decisions', 'tool_calls', 'holds',
         'undo_runs', 'undo_steps', 'findings', 'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
-        'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches']
+        'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches',
+        'tool_declarations', 'named_values']
     loop
         execute format('grant insert on public.%I to authenticated', name);
     end loop;
@@ -703,7 +731,8 @@ grant select on public.tenants, public.people, public.missions, public.mission_s
     public.approvals, public.approval_decisions, public.tool_calls, public.holds, public.undo_runs,
     public.undo_steps, public.findings, public.artifacts, public.bundles, public.feedback, public.followups,
     public.consents, public.connect_links, public.secrets, public.approval_delegations, public.breakers,
-    public.kill_switches, public.telemetry_events, public.play_precedents to authenticated;
+    public.kill_switches, public.tool_declarations, public.named_values,
+    public.telemetry_events, public.play_precedents to authenticated;
 grant select on public.play_precedents to service_role;
 
 -- service_role signs people in and runs the queue; it bypasses row security by its role attribute.

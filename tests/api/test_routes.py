@@ -72,6 +72,7 @@ def test_a_stranger_finds_nothing_by_any_route(server: Server, tmp_path: Path) -
     bodies = {"plan": {"rank": 1}, "approval": {"digest": "d" * 64}, "override": {"rationale": "x"},
               "feedback": {"rating": 5}, "rejection": {"reason": "no"}, "questions": {"text": "x"},
               "followups": {"title": "x"}, "delegation": {"to": "a@b.example", "reason": "x"},
+                  "names": {"values": ["x"]},
                   "consents": {"account": "a", "scopes": []}, "disconnection": {"account": "a"}}  # fmt: skip
     try:
         for method, path in routes(server):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aicp.brain.sendtime import Spread, first_inside, inside, zone_of
+from aicp.brain.sendtime import Spread
+from aicp.trust.windows import first_inside, inside, zone_of
 
 ZONES = st.sampled_from([
     "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia", "America/Sao_Paulo",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+from aicp.toolkits.catalogue import builtin
+from aicp.trust import declarations
 from console_visitor import Visitor, csrf_in
-from flight import WIN_BACK, Flight
+from flight import ANY_TIME, WIN_BACK, Flight
 
 
 def page_of(who: Visitor, mission: str) -> str:
@@ -230,3 +235,23 @@ def test_an_undo_is_tried_on_copies_first_and_the_window_is_closed_by_hand(
     riley.send(page_of(riley, mission), "/finalization")
     assert "/finalization" not in page_of(riley, mission)
     assert flight.doc(mission)["undo_until"] is not None
+
+
+def test_a_strangers_recipient_has_a_tick_and_the_approval_counts_with_it(
+    flight: Flight, visit: Any
+) -> None:
+    """TR-20: the page lists each value with where it was first seen; unticked ones refuse."""
+    mission, riley = flight.to_approve(ANY_TIME), visit("riley")
+    assert "Values from untrusted content" not in page_of(riley, mission)
+    select = next(spec for spec in builtin() if spec.name == "table.select")
+    with flight.app.transaction(flight.people["riley"]) as conn:
+        strange, later = replace(select, untrusted=True), flight.clock() + timedelta(seconds=1)
+        declarations.remember(conn, flight.people["riley"], [strange], at=later)
+    sheet = page_of(riley, mission)
+    ticks = dict(re.findall(r'type="checkbox" name="(named-\d+)" value="([^"]+)"', sheet))
+    needed = flight.doc(mission)["approval"]["unnamed"]
+    assert list(ticks.values()) == [one["value"] for one in needed]
+    assert all(one["first_seen"] in sheet for one in needed)
+    assert "must be named by a person" in riley.send(sheet, "/approval").text
+    riley.send(sheet, "/approval", **ticks)
+    assert flight.doc(mission)["approval"]["approval"]["status"] == "approved"

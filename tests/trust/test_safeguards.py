@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -10,10 +11,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aicp.toolkits.model import UndoTier
+from aicp.toolkits.model import Outcome, UndoTier
+from aicp.trust.fixes import mended
+from aicp.trust.leaving import leaves, leaves_now
 from aicp.trust.plan import Safeguard
-from aicp.trust.safeguards import CHECKS, Context, bare, breaches, inside, next_inside, rate_of
-from trust.plans import a_plan
+from aicp.trust.safeguards import (
+    CHECKS,
+    Context,
+    bare,
+    breaches,
+    extra_approvals,
+    rate_of,
+    wait_until,
+)
+from aicp.trust.safeguards import after as read_back
+from aicp.trust.windows import first_inside, inside, next_opening
+from trust.plans import SPECS, a_plan
 
 DRAFT, HOLD, UPDATE = a_plan().play.steps
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)  # a Tuesday
@@ -65,9 +78,10 @@ def windows(draw: st.DrawFn) -> dict[str, Any]:
 def test_the_next_moment_lies_inside_the_window_and_never_before_what_was_asked(
     window: dict[str, Any], after: datetime, zone: str
 ) -> None:
-    found = next_inside(window, after, zone)
+    found = first_inside(after, window, ZoneInfo(zone))
+    assert found is not None
     assert found >= after
-    assert inside(window, found, zone)
+    assert inside(found, window, ZoneInfo(zone))
     assert found - after <= timedelta(days=15)
     local = found.astimezone(ZoneInfo(zone))
     assert local.isoweekday() in window["weekdays"]
@@ -77,14 +91,13 @@ def test_the_next_moment_lies_inside_the_window_and_never_before_what_was_asked(
 def test_when_the_clock_goes_back_the_repeated_hour_counts_as_inside() -> None:
     window = {"weekdays": [7], "from": "02:00", "until": "02:30", "zone": "recipient"}
     first_closed = datetime(2026, 10, 25, 0, 45, tzinfo=UTC)  # 02:45 summer time
-    assert next_inside(window, first_closed, "Europe/Berlin") == datetime(
+    assert next_opening(window, "Europe/Berlin", first_closed) == datetime(
         2026, 10, 25, 1, 0, tzinfo=UTC
     )
 
 
-def test_an_empty_window_is_said_to_be_empty() -> None:
-    with pytest.raises(ValueError, match="empty"):
-        next_inside(TUE_THU | {"from": "17:00", "until": "09:00"}, NOW, "UTC")
+def test_an_empty_window_never_opens() -> None:
+    assert first_inside(NOW, TUE_THU | {"from": "17:00", "until": "09:00"}, ZoneInfo("UTC")) is None
 
 
 @pytest.mark.parametrize(
@@ -234,3 +247,125 @@ def test_breaches_come_in_the_order_the_safeguards_were_declared() -> None:
     step = HOLD.model_copy(update={"undo_tier": UndoTier.T5})
     found = breaches(rules, step, step.args, Context(now=NOW))
     assert [breach.safeguard.kind for breach in found] == ["budget", "rollback"]
+
+
+# Access, extra approvals, amounts -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("params", "step", "args", "kept"),
+    [
+        ({"write": {"accounts": ["table"]}}, UPDATE, {}, True),
+        ({"write": {"accounts": ["crm*"]}}, UPDATE, {}, False),
+        ({"read": {"accounts": ["crm*"]}}, UPDATE, {}, True),
+        ({"write": {"columns": ["status", "note*"]}}, UPDATE, {"values": {"status": 1, "notes": 2}}, True),
+        ({"write": {"columns": ["status"]}}, UPDATE, {"set": {"status": 1, "owner": 2}}, False),
+        ({"write": {"columns": ["status"]}}, UPDATE, {"where": [{"column": "iban", "op": "eq"}]}, False),
+        ({"write": {"paths": ["/srv/in/*"]}}, UPDATE, {"path": "/srv/in/a.txt"}, True),
+        ({"write": {"paths": ["/srv/in/*"]}}, UPDATE, {"path": "/srv/in/../etc/passwd"}, False),
+        ({"write": {"paths": ["/srv/in/*"]}}, UPDATE, {"src": "/srv/in/a", "dst": "/srv/out/a"}, False),
+        ({"write": {"paths": []}}, UPDATE, {"path": "a"}, False),
+        ({}, UPDATE, {"path": "anywhere"}, True),
+    ],
+)  # fmt: skip
+def test_data_is_touched_only_within_its_bounds(
+    params: dict[str, Any], step: Any, args: dict[str, Any], kept: bool
+) -> None:
+    assert (why(guard("access", **params), step, args) == "") == kept
+
+
+def test_reading_has_bounds_of_its_own() -> None:
+    read = UPDATE.model_copy(update={"mutates": False})
+    rule = guard("access", read={"columns": ["name"]}, write={"columns": []})
+    assert why(rule, read, {"columns": ["name"]}) == ""
+    assert "read iban" in why(rule, read, {"columns": ["name", "iban"]})
+
+
+def test_a_call_that_needs_a_further_approval_waits_for_exactly_that_one() -> None:
+    rule = guard("approval", by="lead", tools=["mail.*"], tiers=["T3"])
+    assert "lead has not approved" in why(rule, HOLD, approved_as=frozenset({"owner"}))
+    assert why(rule, HOLD, approved_as=frozenset({"owner", "lead"})) == ""
+    assert why(rule, DRAFT) == ""
+    assert extra_approvals((rule,), (DRAFT, HOLD), ("owner",)) == ("owner", "lead")
+    assert extra_approvals((rule,), (DRAFT, UPDATE), ("owner",)) == ("owner",)
+    assert extra_approvals((rule, rule), (HOLD,), ("lead",)) == ("lead",)
+
+
+@given(limit=st.integers(0, 100), spent=st.integers(0, 100), amount=st.integers(-60, 60))
+def test_a_budget_stops_before_it_is_exceeded(limit: int, spent: int, amount: int) -> None:
+    rule = guard("budget", max_amount=limit)
+    said = why(rule, UPDATE, {"amount": amount}, spent=float(spent))
+    assert bool(said) == (spent + abs(amount) > limit)
+
+
+@pytest.mark.parametrize("amount", ["much", None, [1], float("nan")])
+def test_an_amount_that_is_no_number_is_never_within_the_budget(amount: Any) -> None:
+    assert why(guard("budget", max_amount=100), UPDATE, {"amount": amount})
+
+
+# What leaves --------------------------------------------------------------------------------
+
+
+def a_post(**given: Any) -> Any:
+    told = {
+        "tool": "webhook.post@0",
+        "undo_tier": UndoTier.T5,
+        "args": {"url": "https://x.example"},
+    }
+    return HOLD.model_copy(update=told | given)
+
+
+def test_a_webhook_and_a_mail_of_any_provider_leave_and_a_draft_does_not() -> None:
+    assert leaves(HOLD)
+    assert leaves(a_post())
+    assert leaves(a_post(tool="gmail.send_email@0", args={"recipient_email": "k@a.example"}))
+    assert not leaves(DRAFT)
+    assert not leaves(UPDATE)
+    assert leaves(a_post(args={}, refs={"url": HOLD.refs["draft"]}))
+    declared = SPECS["mail.schedule"]
+    assert not leaves(HOLD, replace(declared, leaves=False))
+    assert leaves(DRAFT, replace(declared, leaves=True))
+    assert (leaves_now(HOLD), leaves_now(a_post())) == (False, True)
+
+
+def test_a_window_binds_a_webhook_too_and_it_waits_for_the_next_opening() -> None:
+    rule = guard("window", **(TUE_THU | {"zone": "UTC"}))
+    late = NOW + timedelta(hours=8)
+    (breach,) = breaches((rule,), a_post(), {}, Context(now=late))
+    assert wait_until(breach, a_post(), {}, late) == datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+    fixed = {"not_before": late.isoformat()}
+    assert wait_until(breach, HOLD, fixed, late) is None, "an approved time is never changed"
+    (tone,) = breaches((guard("tone", forbid=["x"]),), DRAFT, {"body": "x"}, Context(now=late))
+    assert wait_until(tone, DRAFT, {"body": "x"}, late) is None
+
+
+@given(window=windows(), at=MOMENTS, zone=ZONES)
+def test_a_plan_is_mended_only_to_a_moment_inside_the_window_and_never_earlier(
+    window: dict[str, Any], at: datetime, zone: str
+) -> None:
+    held = HOLD.model_copy(
+        update={"args": {"to": "k@a.example", "not_before": at.isoformat()}, "zone": zone}
+    )
+    play = a_plan().play.model_copy(update={"steps": (DRAFT, held, UPDATE)})
+    rule = guard("window", **window)
+    after, fixes = mended(play, (rule,), NOW)
+    moment = datetime.fromisoformat(after.steps[1].args["not_before"])
+    assert moment >= at
+    if inside(at, window, ZoneInfo(zone)):
+        assert (after, fixes) == (play, [])
+    elif fixes:
+        assert inside(moment, window, ZoneInfo(zone))
+        assert moment >= NOW
+        assert after.steps[1].provenance["not_before"].source == "policy"
+        assert [fix.step for fix in fixes] == [2]
+    assert (after.steps[0], after.steps[2]) == (DRAFT, UPDATE)
+
+
+def test_reading_back_finds_a_recipient_nobody_approved() -> None:
+    args = {"to": "Kim <kim@acme.example>"}
+    good, more = Outcome({"to": ["KIM@acme.example"]}), Outcome({"to": ["kim@acme.example"], "bcc": "eve@x.example"})  # fmt: skip
+    assert read_back((), HOLD, args, good) == ()
+    assert read_back((), HOLD, args, Outcome({"id": "7"})) == ()
+    assert "eve@x.example" in read_back((), HOLD, args, more)[0]
+    excluded = guard("exclusion", addresses=["kim@acme.example"])
+    assert "exclusion list" in read_back((excluded,), HOLD, args, good)[0]

@@ -20,6 +20,7 @@ from aicp.missions import (
     plan,
     prepare,
     reflect,
+    rules,
     store,
     undo,
     view,
@@ -76,6 +77,14 @@ class SelectBody(Body):
 class ApproveBody(Body):
     digest: str
     rationale: str = ""
+    named: list[str] = Field(
+        default_factory=list,
+        description="values from untrusted content that the approver stands by",
+    )
+
+
+class NamesBody(Body):
+    values: list[str]
 
 
 class AccountBody(Body):
@@ -205,8 +214,17 @@ def give_approval(
 ) -> dict[str, Any]:
     with app.transaction(actor) as conn:
         return approve.approve(
-            conn, actor, app.services, mission_id, digest=body.digest, rationale=body.rationale
-        )
+            conn, actor, app.services, mission_id, digest=body.digest, rationale=body.rationale,
+            named=body.named,
+        )  # fmt: skip
+
+
+@router.post("/{mission_id}/names", status_code=201)
+def name_values(mission_id: str, body: NamesBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    """Stand by values that a run met in untrusted content, so that it may go on (TR-20)."""
+    with app.transaction(actor) as conn:
+        mission = store.get(conn, mission_id)
+        return {"named": rules.name_values(conn, actor, app.services, mission, body.values)}
 
 
 @router.post("/{mission_id}/consents", status_code=201)

@@ -9,7 +9,18 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from aicp import __version__
-from aicp.api import gateway, health, issues, limits, missions, people, schemas, secrets, stream
+from aicp.api import (
+    gateway,
+    health,
+    issues,
+    limits,
+    missions,
+    people,
+    policies,
+    schemas,
+    secrets,
+    stream,
+)
 from aicp.app import App
 from aicp.kernel.live import Live
 from aicp.web import ActorDep, SmallBodies, install_errors
@@ -39,7 +50,7 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
 
     install_errors(server)
     server.add_middleware(SmallBodies)
-    own = (health, missions, schemas, gateway, stream, people, issues, limits, secrets)
+    own = (health, missions, schemas, gateway, stream, people, issues, limits, policies, secrets)
     for router in (*(module.router for module in own), *pages):
         server.include_router(router)
     return server

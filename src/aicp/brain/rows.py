@@ -12,9 +12,10 @@ from email_validator import EmailNotValidError, validate_email
 
 from aicp.brain import slots as fills
 from aicp.brain.binding import Context, Item
-from aicp.brain.sendtime import Spread, zone_of
+from aicp.brain.sendtime import Spread
 from aicp.brain.slots import Slot
 from aicp.trust.plan import Provenance
+from aicp.trust.windows import zone_of
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 LONGEST_NAME = 200

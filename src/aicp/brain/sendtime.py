@@ -1,61 +1,14 @@
-"""When a mail may leave: the first moment inside a window, in its zone, through clock changes."""
+"""Several moments in their windows, kept apart."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-LOOKAHEAD = 15  # days: every weekday twice, and a day a clock change swallows
-
-
-def zone_of(name: str) -> ZoneInfo | None:
-    """The zone of an IANA name, or None: cells may say anything."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-
-
-def inside(moment: datetime, window: Mapping[str, Any], zone: ZoneInfo) -> bool:
-    """Whether a moment lies in the window: its weekdays, from <= local time < until."""
-    local = moment.astimezone(zone)
-    start, end = time.fromisoformat(window["from"]), time.fromisoformat(window["until"])
-    return local.isoweekday() in window["weekdays"] and start <= local.time() < end
-
-
-def first_inside(moment: datetime, window: Mapping[str, Any], zone: ZoneInfo) -> datetime | None:
-    """The first whole second at or after `moment` inside the window, in the zone; None if never."""
-    earliest = _whole_second(moment)
-    if inside(earliest, window, zone):
-        return earliest.astimezone(zone)
-    day = earliest.astimezone(zone).date()
-    for ahead in range(LOOKAHEAD):
-        opening = datetime.combine(day + timedelta(days=ahead), time.fromisoformat(window["from"]))
-        for opens in _openings(opening, window, zone):
-            if opens >= earliest and inside(opens, window, zone):
-                return opens.astimezone(zone)
-    return None
-
-
-def _openings(wall: datetime, window: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, ...]:
-    """The moments a wall time can mean: one, two when the clock goes back, or the gap's end."""
-    first, second = (wall.replace(tzinfo=zone, fold=f).astimezone(UTC) for f in (0, 1))
-    if first <= second:
-        return first, second
-    # The clock skips this wall time: the window opens where the skipped stretch ends.
-    seconds = range(int((first - second).total_seconds()) + 1)
-    at = bisect_left(
-        seconds, x=True, key=lambda n: inside(second + timedelta(seconds=n), window, zone)
-    )
-    return (second + timedelta(seconds=at),)
-
-
-def _whole_second(moment: datetime) -> datetime:
-    up = timedelta(seconds=1) if moment.microsecond else timedelta()
-    return (moment.replace(microsecond=0) + up).astimezone(UTC)
+from aicp.trust.windows import first_inside
 
 
 class Spread:

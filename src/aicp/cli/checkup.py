@@ -50,6 +50,7 @@ def checks(data: Path) -> list[Check]:
         lambda: database(settings),
         lambda: [signed_in(data)],
         lambda: [*roots(settings)],
+        lambda: policies(settings, data),
         lambda: [model(settings)],
         lambda: [program("git", "the playbook's issue graph lives in git", "apt-get install git")],
         lambda: [chromium()],
@@ -282,6 +283,34 @@ def roots(settings: Settings) -> list[Check]:
         ]
     told = ", ".join(map(str, named))
     return [Check("files", "ok", f"a server started here lets missions use {told}")]
+
+
+def policies(settings: Settings, data: Path) -> list[Check]:
+    """Operators' rules: unsound ones deny every call. A running server knows more tools than we do."""
+    told = _in_force(data)
+    if told is None:
+        from aicp.toolkits.catalogue import builtin, catalogue
+        from aicp.trust.rulebook import RuleBook
+
+        book = RuleBook(settings.policies_dir, named=bool(settings.policies))
+        found, sequences = book.policies(catalogue(builtin())), book.sequences()
+        told = (found.problem or sequences.problem, len(book.sources()))
+    problem, files = told
+    if problem:
+        fix = f"mend it in {settings.policies_dir}, then `aicp policy check`"
+        return [Check("policies", "fail", f"every call is denied: {problem}", fix)]
+    return [Check("policies", "ok", f"{files} policy files in {settings.policies_dir}")]
+
+
+def _in_force(data: Path) -> tuple[str, int] | None:
+    """What the running server says of its policies; None when none runs or it does not know us."""
+    from aicp.client import Client, find
+
+    try:
+        told = Client(find(data), timeout=5).get("/api/policies")
+    except AicpError:
+        return None
+    return told["problem"], len({one["file"] for one in told["policies"]} - {"built in"})
 
 
 def model(settings: Settings) -> Check:

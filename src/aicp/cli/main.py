@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "evidence": ("aicp.cli.evidence:evidence", "Verify evidence bundles."),
     "mcp": ("aicp.cli.mcp:mcp", "MCP servers that missions may use."),
+    "policy": ("aicp.cli.policy:policy", "What operators allow and forbid, in Cedar."),
     "people": ("aicp.cli.people:people", "Who may do what."),
     "secret": ("aicp.cli.secret:secret", "What connections sign in with."),
     "login": ("aicp.cli.people:login", "A one-time link into the console."),

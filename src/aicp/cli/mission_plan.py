@@ -26,7 +26,7 @@ from aicp.cli.edge import (
 )  # fmt: skip
 from aicp.cli.following import follow, when_worked
 from aicp.cli.mission_agent import json_file
-from aicp.cli.render import Look
+from aicp.cli.render import Look, clean
 from aicp.cli.whose import next_step
 from aicp.client import Client
 from aicp.errors import BadInput, GateBlocked
@@ -294,6 +294,13 @@ def plan(here: Here, mission_id: str, rank: int | None, no_wait: bool, as_json: 
     "--calls", is_flag=True, help="Show every argument of every call, and approve nothing."
 )
 @click.option("--yes", is_flag=True, help="Do not ask: approve what the sheet shows now.")
+@click.option(
+    "--name",
+    "named",
+    multiple=True,
+    metavar="VALUE",
+    help="Stand by a value from untrusted content; may be repeated.",
+)
 @utc_option
 @json_option
 @pass_here
@@ -304,6 +311,7 @@ def approve(
     reason: str,
     calls: bool,
     yes: bool,
+    named: tuple[str, ...],
     utc: bool,
     as_json: bool,
 ) -> None:
@@ -314,15 +322,19 @@ def approve(
       aicp mission approve m-7k3                  # shows the sheet, then asks
       aicp mission approve m-7k3 --calls          # every argument, to the letter
       aicp mission approve m-7k3 --digest 9f2c4a1be07d --reason "read all calls"
+      aicp mission approve m-7k3 --name kim@acme.example
     """
     client = here.client()
     if calls:
         sheet = _sheet(client.get(path_of(mission_id)))
         put(sheet["steps"]) if as_json else lines(sheets.arguments(sheet, look()))
         return
+    if named and _sheet(client.get(path_of(mission_id)))["approval"]["status"] != "requested":
+        _name(here, client, mission_id, named, as_json=as_json)
+        return
     if not digest:
         digest = _read_and_agreed(client, mission_id, yes=yes, as_json=as_json, utc=utc)
-    body = {"digest": digest, "rationale": reason}
+    body = {"digest": digest, "rationale": reason, "named": list(named)}
     given = client.post(f"{path_of(mission_id)}/approval", body)
     if as_json:
         put(given)
@@ -330,6 +342,15 @@ def approve(
     click.echo(f"approved as {given['capacity']}")
     say(f"still missing: {given['missing']}" if given["missing"] else "the run starts")
     suggest(here, next_step(here, client, client.get(path_of(mission_id))))
+
+
+def _name(
+    here: Here, client: Client, mission_id: str, named: tuple[str, ...], *, as_json: bool
+) -> None:
+    """After the approval: stand by values that the run met, so that it may go on."""
+    given = client.post(f"{path_of(mission_id)}/names", {"values": list(named)})
+    put(given) if as_json else click.echo(f"named: {clean(', '.join(given['named']))}")
+    suggest(here, "" if as_json else f"aicp mission resume {mission_id}")
 
 
 @click.command()

@@ -46,6 +46,7 @@ SAYS = {
     "composio_tool_call": "",
     "composio_tool_call_error": "a call failed: {recovery_action}",
     "validator_alert_raised": "finding: {safeguard_id}",
+    "validator_auto_fix_applied": "step {step} mended by {safeguard_id}: {fix}",
     "execution_paused": "run paused: {reason}",
     "execution_resumed": "run goes on from step {at_step}",
     "execution_stopped": "run stopped at step {at_step}",

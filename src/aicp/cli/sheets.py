@@ -244,9 +244,22 @@ def sheet(approval: Doc, look: Look, *, whole: bool) -> Iterator[str]:
     for note in approval["notes"]:
         yield from wrap(note, look, indent=2, bullet="! ")
     yield from _changes(approval["changes"], look)
+    yield from _unnamed(approval.get("unnamed", []), look)
     yield from _calls(approval["steps"], look, whole=whole)
     yield ""
     yield f"  digest  {bold(asked['digest'])}"
+
+
+def _unnamed(values: list[Doc], look: Look) -> Iterator[str]:
+    """Values from untrusted content that the approver has to name, and where they come from."""
+    if not values:
+        return
+    yield from section("Values from untrusted content: name each that is right (--name VALUE)")
+    rows = [
+        (one["value"], ", ".join(dict.fromkeys(one["arguments"])), ", ".join(map(str, one["steps"])), one["first_seen"])
+        for one in values
+    ]  # fmt: skip
+    yield from table(rows, ("VALUE", "AS", "STEPS", "FIRST SEEN"), look, indent=2, wraps=True)
 
 
 def _sheet_fields(approval: Doc, look: Look) -> list[tuple[str, Any]]:

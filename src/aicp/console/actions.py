@@ -85,8 +85,9 @@ def _approve(
     conn: Connection, actor: Actor, services: Services, mission: str, form: Fields
 ) -> None:
     approve.approve(
-        conn, actor, services, mission, digest=form["digest"], rationale=form["rationale"]
-    )
+        conn, actor, services, mission, digest=form["digest"], rationale=form["rationale"],
+        named=[value for name, value in form.values.items() if name.startswith("named-")],
+    )  # fmt: skip
 
 
 def _reject(conn: Connection, actor: Actor, services: Services, mission: str, form: Fields) -> None:

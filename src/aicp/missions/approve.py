@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import flow, store
+from aicp.missions import flow, rules, store
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.services import Services
 from aicp.missions.store import ApprovalRow, Mission
 from aicp.telemetry.record import record
+from aicp.trust import declarations
 from aicp.trust.approvals import Decider, Refusal, capacity_for, complete
 from aicp.trust.difference import differences
 from aicp.trust.plan import Plan
@@ -25,11 +27,13 @@ def approve(
     *,
     digest: str,
     rationale: str = "",
+    named: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Approve the plan of this very digest. The last approval needed starts the run.
 
     Args:
         digest: what the person read: the whole digest, or at least its first 12 digits.
+        named: values from untrusted content that the person stands by (TR-20).
 
     Raises:
         GateBlocked: the approval does not count; `code` names the rule and a finding is recorded.
@@ -42,6 +46,8 @@ def approve(
     capacity = capacity_for(request, decider, meant, at)
     if isinstance(capacity, Refusal):
         raise _refused(mission, capacity)
+    rules.name_values(conn, actor, services, mission, named)
+    rules.refuse_unnamed(conn, mission, store.plan(conn, mission.id, row.digest))
     store.add_decision(
         conn, actor, row.id, capacity=capacity, decision="approved", digest=row.digest,
         rationale=rationale, at=at,
@@ -161,6 +167,8 @@ def sheet(conn: Connection, mission: Mission, row: ApprovalRow, plan: Plan) -> d
         "data_versions": plan.data_versions,
         "steps": [step.model_dump(mode="json") for step in play.steps],
         "notes": list(play.notes),
+        "unnamed": rules.unnamed(conn, mission, plan),
+        "named": declarations.named_values(conn, mission.id),
     }  # fmt: skip
 
 

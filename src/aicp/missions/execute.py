@@ -13,6 +13,7 @@ from aicp.missions import flow, reauthorise, store
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.opening import open_providers
 from aicp.missions.reflect import seal_bundle
+from aicp.missions.rules import rules_for
 from aicp.missions.services import Services
 from aicp.missions.store import ApprovalRow, Mission
 from aicp.telemetry.record import record
@@ -68,10 +69,12 @@ def runner(
     services: Services, mission: Mission, actor: Actor, approval: ApprovalRow, plan: Plan
 ) -> Run:
     """What the governed calls of a mission work with."""
+    providers = open_providers(services, mission, actor)
     return Run(
         db=services.db, actor=actor, mission_id=mission.id, correlation_id=mission.correlation_id,
-        plan=plan, approval_id=approval.id, providers=open_providers(services, mission, actor),
+        plan=plan, approval_id=approval.id, providers=providers,
         clock=services.clock, worker=services.worker, rules=services.rules, priority=mission.priority,
+        operator=rules_for(services, actor, mission, plan, providers),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from aicp.brain.planner import bound_safeguards
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
-from aicp.missions import expiry, flow, offer, offered_fit, offered_play, store
+from aicp.missions import expiry, flow, offer, offered_fit, offered_play, rules, store
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.opening import open_providers
 from aicp.missions.services import Services
@@ -20,8 +20,10 @@ from aicp.telemetry.record import record
 from aicp.toolkits.model import Call, ToolSpec, UndoStatus, UndoTier
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust.approvals import REQUIRED
+from aicp.trust.fixes import Fix, mended
 from aicp.trust.gate import resolve
 from aicp.trust.plan import Plan, Play, Safeguard, Step
+from aicp.trust.safeguards import extra_approvals
 
 LASTING = (UndoTier.T4, UndoTier.T5)  # what such a step does is made up for, or stays
 
@@ -51,6 +53,8 @@ def run(services: Services, mission: Mission) -> None:
         precedents=precedents,
         model=services.model,
     )
+    guards = bound_safeguards(brief, {one.read_id: one.result for one in found})
+    plays, fixes = _mended(plays, guards, services.clock())
     tools = _tools(providers)
     rehearsed = [
         (play, rehearse(play, providers) | {"scopes": scopes_of(play, tools)}) for play in plays
@@ -62,6 +66,7 @@ def run(services: Services, mission: Mission) -> None:
         at = services.clock()
         store.replace_plays(conn, actor, mission.id, rehearsed)
         _announce(conn, actor, mission, plays, at=at)
+        _tell_fixes(conn, actor, mission, fixes, at=at)
         flow.wait(conn, mission, output={"ranked_plays": [play.id for play in plays]}, at=at)
 
 
@@ -90,6 +95,25 @@ def _take_offer(
         if plays:
             _announce(conn, actor, mission, plays, at=at)
         flow.wait(conn, mission, output={"ranked_plays": [play.id for play in plays]}, at=at)
+
+
+def _mended(
+    plays: tuple[Play, ...], guards: tuple[Safeguard, ...], now: datetime
+) -> tuple[tuple[Play, ...], list[Fix]]:
+    """The plays with what safeguards can mend mended, before they are rehearsed and shown."""
+    found = [mended(play, guards, now) for play in plays]
+    return tuple(play for play, _ in found), [fix for _, fixes in found for fix in fixes]
+
+
+def _tell_fixes(
+    conn: Connection, actor: Actor, mission: Mission, fixes: list[Fix], *, at: datetime
+) -> None:
+    for fix in fixes:
+        record(
+            conn, actor, "validator_auto_fix_applied",
+            {"safeguard_id": fix.safeguard, "step": fix.step, "fix": fix.what}, at=at,
+            mission_id=mission.id, correlation_id=mission.correlation_id, stage="Plan",
+        )  # fmt: skip
 
 
 def rehearse(play: Play, providers: dict[str, Provider]) -> dict[str, Any]:
@@ -190,6 +214,7 @@ def select(
         raise BadInput(f"there is no play {rank}", hint=f"choose from 1 to {max(offered)}")
     play = Play.model_validate(offered[rank]["play"])
     _refuse_unrehearsed(mission, play, offered[rank]["rehearsal"])
+    rules.refuse_sequence(conn, services, mission, play)
     at = services.clock()
     plan = _bind(conn, mission, play, offered[rank]["rehearsal"])
     store.select_play(conn, mission.id, rank, at=at)
@@ -200,7 +225,12 @@ def select(
         shut=reasons("Plan", Facts(play_selected=True, degraded=play.degraded)),
     )  # fmt: skip
     _request(conn, actor, services, mission, plan, method="best" if rank == 1 else "chosen", at=at)
-    return {"digest": digest, "risk": play.risk, "required": list(REQUIRED[play.risk])}
+    return {"digest": digest, "risk": play.risk, "required": list(_required(plan))}
+
+
+def _required(plan: Plan) -> tuple[str, ...]:
+    """Who must approve: by the risk, and by safeguards that want a further approval."""
+    return extra_approvals(plan.safeguards, plan.play.steps, REQUIRED[plan.play.risk])
 
 
 def scopes_of(play: Play, tools: dict[str, ToolSpec]) -> tuple[str, ...]:
@@ -268,7 +298,7 @@ def _request(
     at: datetime,
 ) -> None:  # fmt: skip
     expires = at + timedelta(hours=services.approval_hours)
-    required = REQUIRED[plan.play.risk]
+    required = _required(plan)
     approval_id = new_id("a")
     expiry.enqueue_timers(conn, mission, approval_id, at=at, expires=expires)
     store.request_approval(

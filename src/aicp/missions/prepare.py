@@ -19,6 +19,7 @@ from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.model import Call, Resource
 from aicp.toolkits.providers.base import NeedsConsent, Provider, ProviderError
+from aicp.trust import declarations
 
 ADDRESS = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+")
 
@@ -54,6 +55,9 @@ def run(services: Services, mission: Mission) -> None:
             return
         at = services.clock()
         store.replace_inspections(conn, actor, mission.id, list(answers.values()), at=at)
+        declarations.remember(
+            conn, actor, (s for p in providers.values() for s in p.tools()), at=at
+        )
         _grant(conn, actor, mission, resources, providers, at=at)
         _report(conn, actor, mission, list(answers.values()), covered, at=at)
         _open_gate(conn, actor, mission, covered, at=at)

@@ -20,8 +20,10 @@ from aicp.trust import journal, stops, traffic
 from aicp.trust.calls import Run, context_of
 from aicp.trust.limits import backoff
 from aicp.trust.objection import Objection
+from aicp.trust.operator_rules import denied
 from aicp.trust.plan import Plan, Safeguard, Step
-from aicp.trust.safeguards import Breach, breaches, next_inside
+from aicp.trust.safeguards import Breach, breaches
+from aicp.trust.windows import next_opening
 
 SETTLING = timedelta(
     minutes=2
@@ -103,6 +105,9 @@ def _leave(
             _hold_back(conn, run_, mission, entry, broken[0], now)
             return
         call = Call(entry.call.tool, entry.args, key)
+        if against := denied(run_, step, Call(entry.call.tool, args, key), purpose="release"):
+            _keep_here(conn, run_, mission, entry, against.rule, against.why, now)
+            return
         objected = traffic.turn(conn, run_, step, call)
         if objected is not None:
             _not_now(conn, run_, mission, entry, objected, now)
@@ -262,8 +267,12 @@ def _hold_back(
 ) -> None:
     """A missed window waits for the next one; any other breach keeps the mail here for good."""
     step = run_.plan.play.steps[entry.seq - 1]
-    if breach.safeguard.kind == "window":
-        due = next_inside(breach.safeguard.params, at, step.zone)
+    due = (
+        next_opening(breach.safeguard.params, step.zone, at)
+        if breach.safeguard.kind == "window"
+        else None
+    )
+    if due is not None:
         conn.execute(
             "update holds set due_at = %s where mission_id = %s and seq = %s",
             (due, mission.id, entry.seq),
@@ -273,11 +282,18 @@ def _hold_back(
     if breach.safeguard.kind == "rate":
         enqueue_release(conn, mission, entry.seq, at + timedelta(seconds=15))
         return
+    rule = f"safeguard:{breach.safeguard.id}"
+    _keep_here(conn, run_, mission, entry, rule, breach.why, at)
+
+
+def _keep_here(
+    conn: Connection, run_: Run, mission: Mission, entry: journal.Entry, rule: str, why: str, at: datetime
+) -> None:  # fmt: skip
+    """A finding and a pause: only people can let it go."""
     journal.find(
-        conn, run_.actor, mission.id, rule=f"safeguard:{breach.safeguard.id}", message=breach.why,
-        facts={"step": entry.seq}, at=at,
-    )  # fmt: skip
-    _pause(conn, mission, f"the mail of step {entry.seq} stays here: {breach.why}", at)
+        conn, run_.actor, mission.id, rule=rule, message=why, facts={"step": entry.seq}, at=at
+    )
+    _pause(conn, mission, f"the mail of step {entry.seq} stays here: {why}", at)
 
 
 def _pause(conn: Connection, mission: Mission, reason: str, at: datetime) -> None:

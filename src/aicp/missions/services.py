@@ -12,6 +12,7 @@ from aicp.kernel.clock import Clock
 from aicp.kernel.db import Database
 from aicp.kernel.vault import Vault
 from aicp.trust.limits import Rules
+from aicp.trust.rulebook import RuleBook
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Services:
     work_dir: Path  # locks and holds of the local toolkits
     roots: tuple[Path, ...]  # folders that missions may use
     private: Path  # the data folder: no mission may touch it, a root of its own inside excepted
+    rulebook: RuleBook  # the operator's policies and sequence rules
     model: str | None = None  # ADK model string; None is the rules planner
     hold_seconds: int = 900
     approval_hours: int = 24

@@ -42,6 +42,7 @@ class ToolSpec:
         str, ...
     ] = ()  # arguments that say who, where or how much: "to", "url", "path"
     untrusted: bool = False  # what it returns may hold words of strangers
+    leaves: bool | None = None  # something goes outside; None: decided from tier and arguments
 
     @property
     def toolkit(self) -> str:

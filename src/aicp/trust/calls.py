@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from aicp.errors import AicpError, GateBlocked, SafeguardViolation, UpstreamDown
@@ -18,12 +19,14 @@ from aicp.kernel.db import Actor, Connection, Database
 from aicp.telemetry.record import record
 from aicp.toolkits.model import BeforeImage, Call, Found, Outcome, ToolSpec
 from aicp.toolkits.providers.base import Provider, ProviderError
-from aicp.trust import journal, stops, traffic
+from aicp.trust import journal, stops, taint, traffic
 from aicp.trust.checks import Objection, objection
 from aicp.trust.gate import Asked, Facts, Verdict, judge
+from aicp.trust.leaving import leaves, leaves_now, recipients
 from aicp.trust.limits import ATTEMPTS, Rules
+from aicp.trust.operator_rules import Rules as OperatorRules
 from aicp.trust.plan import Plan, Step
-from aicp.trust.safeguards import Context, bare, breaches, rate_of
+from aicp.trust.safeguards import Breach, Context, after, amount_of, breaches, rate_of, wait_until
 
 
 class CallDenied(GateBlocked):
@@ -72,6 +75,7 @@ class Run:
     providers: Mapping[str, Provider]  # by account
     clock: Clock
     worker: str
+    operator: OperatorRules  # policies, labels and sequences
     rules: Rules = field(default_factory=Rules)
     priority: int = 2  # of the mission
     specs: dict[tuple[str, str], ToolSpec] = field(default_factory=dict)
@@ -86,6 +90,16 @@ class Run:
                 for spec in provider.tools()
             )
         return self.specs.get((account, tool))
+
+    @cached_property
+    def labels(self) -> taint.Labels:
+        """Where the plan's values of strangers were first seen; the gate keeps the plan as it is."""
+        return taint.label(self.plan.play.steps, self.operator.by_ref, self.operator.handed)
+
+    @cached_property
+    def said(self) -> taint.Named:
+        """What people said themselves before the run."""
+        return taint.said(self.operator.words, self.plan.play.steps)
 
 
 def governed_call(run: Run, asked: Asked) -> Outcome:
@@ -153,6 +167,7 @@ def perform(run: Run, admitted: Admitted) -> Outcome:
             outcome = provider.execute(call, admitted.before)
             made = True
             post = provider.verify(call, admitted.before, outcome)
+            post = (*post, *after(run.plan.safeguards, step, call.args, outcome))
         else:  # a read changes nothing to look after
             outcome, post = Outcome(provider.read(call)), ()
     except ProviderError as error:
@@ -346,11 +361,22 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
         _deny_unless(run, asked, Verdict(False, "cursor", "the run moved on meanwhile"))
     if objected is not None:
         raise _objected(run, step, objected)
-    first = broken[0]
-    if first.safeguard.kind == "rate":
-        raise RateReached(first.why, now + timedelta(seconds=5), toolkit=step.toolkit)
+    raise _broken(run, step, call, broken, now)
+
+
+def _broken(
+    run: Run, step: Step, call: Call, broken: list[Breach], now: datetime
+) -> RateReached | SafeguardViolation:
+    """What broken safeguards mean: come back when all of them only wait, else stop at the first other."""
+    waits = {breach.why: wait_until(breach, step, call.args, now) for breach in broken}
+    lasting = [breach for breach in broken if waits[breach.why] is None]
+    until = max((at for at in waits.values() if at is not None), default=now)
+    if not lasting:
+        _waits(run, step, broken[0], until)
+        return RateReached(broken[0].why, until, toolkit=step.toolkit)
+    first = lasting[0]
     _alert(run, step, first.safeguard.id, first.why)
-    raise SafeguardViolation(
+    return SafeguardViolation(
         f"step {step.seq} would break a safeguard: {first.why}",
         hint="change the plan or the safeguard; both need a new approval",
         facts={"safeguard": first.safeguard.id, "step": step.seq},
@@ -377,15 +403,19 @@ def context_of(
 ) -> Context:
     """What the safeguards may know about a call."""
     not_before = args.get("not_before")
+    spec = run.spec(step.account, step.tool_name)
     return Context(
         now=run.clock(),
         leaves_at=datetime.fromisoformat(not_before) if not_before else None,
         zone=step.zone,
-        to=bare(args.get("to")),
+        to=recipients(args),
         body=_body(run.plan, step),
         calls_done=step.seq - 1,
-        recipients=_recipients_before(run.plan, step),
-        leaving=leaving or step.tool_name == "mail.send",
+        recipients=_recipients_before(run, step),
+        leaving=leaving or leaves_now(step, spec),
+        leaves=leaves(step, spec),
+        spent=sum(amount_of(s.args) for s in run.plan.play.steps[: step.seq - 1] if s.mutates),
+        approved_as=_approved_as(conn, run),
         recent={
             guard.id: journal.uses_since(
                 conn, run.mission_id, str(guard.params.get("toolkit", "")),
@@ -403,11 +433,22 @@ def _body(plan: Plan, step: Step) -> str:
     return " ".join(str(s.args.get(k, "")) for s in sources for k in ("subject", "body"))
 
 
-def _recipients_before(plan: Plan, step: Step) -> frozenset[str]:
-    leaving = (
-        s for s in plan.play.steps[: step.seq - 1] if s.tool_name in ("mail.schedule", "mail.send")
+def _recipients_before(run: Run, step: Step) -> frozenset[str]:
+    before = run.plan.play.steps[: step.seq - 1]
+    leaving = (s for s in before if leaves(s, run.spec(s.account, s.tool_name)))
+    return frozenset(address for s in leaving for address in recipients(s.args))
+
+
+def _approved_as(conn: Connection, run: Run) -> frozenset[str]:
+    """In which capacities the plan was approved, asked only where a safeguard wants to know."""
+    if not any(guard.kind == "approval" for guard in run.plan.safeguards):
+        return frozenset()
+    rows = conn.execute(
+        "select capacity from approval_decisions where approval_id = %s and digest = %s"
+        " and decision = 'approved'",
+        (run.approval_id, run.plan.digest),
     )
-    return frozenset(address for s in leaving for address in bare(s.args.get("to")))
+    return frozenset(str(capacity) for (capacity,) in rows)
 
 
 def _deny_unless(run: Run, asked: Asked, verdict: Verdict) -> None:
@@ -429,6 +470,19 @@ def note(run: Run, rule: str, why: str, facts: dict[str, Any]) -> None:
 
 def _alert(run: Run, step: Step, safeguard: str, why: str) -> None:
     note(run, f"safeguard:{safeguard}", why, {"step": step.seq})
+
+
+def _waits(run: Run, step: Step, breach: Breach, until: datetime) -> None:
+    """A closed window is mended by waiting: the approved call stays as it is."""
+    if breach.safeguard.kind != "window":
+        return
+    with run.db.transaction(run.actor) as conn:
+        record(
+            conn, run.actor, "validator_auto_fix_applied",
+            {"safeguard_id": breach.safeguard.id, "step": step.seq, "fix": f"waits until {until.isoformat()}"},
+            at=run.clock(), mission_id=run.mission_id, correlation_id=run.correlation_id,
+            stage="Execute", status="warning",
+        )  # fmt: skip
 
 
 def _raise_alert(conn: Connection, run: Run, rule: str) -> None:

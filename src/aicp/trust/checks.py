@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aicp.kernel.db import Connection
 from aicp.toolkits.model import Call
-from aicp.trust import traffic
+from aicp.trust import operator_rules, traffic
 from aicp.trust.objection import Objection
 from aicp.trust.plan import Step
 
@@ -19,10 +19,16 @@ if TYPE_CHECKING:
     from aicp.trust.calls import Run
 
 
+__all__ = ["CHECKS", "Check", "Objection", "objection"]
+
 Check = Callable[[Connection, "Run", Step, Call], Objection | None]
 # The last one may take the probe of a breaker for the call: whatever comes after it must not object.
-CHECKS: tuple[Check, ...] = (traffic.turn,)
-__all__ = ["CHECKS", "Check", "Objection", "objection"]
+CHECKS: tuple[Check, ...] = (
+    operator_rules.policy,
+    operator_rules.labelled,
+    operator_rules.sequence,
+    traffic.turn,
+)
 
 
 def objection(conn: Connection, run: Run, step: Step, call: Call) -> Objection | None:

@@ -114,6 +114,16 @@ def entry(conn: Connection, mission_id: str, key: str) -> Entry | None:
     )
 
 
+def made(conn: Connection, mission_id: str) -> list[tuple[int, str, str, bool]]:
+    """seq, tool@hash, account and mutates of every call that may have happened, each tool once."""
+    rows = conn.execute(
+        "select distinct on (tool, account) seq, tool, account, mutates from tool_calls"
+        " where mission_id = %s and state <> 'failed' order by tool, account, seq",
+        (mission_id,),
+    )
+    return [(int(str(seq)), str(tool), str(acc), bool(mut)) for seq, tool, acc, mut in rows]
+
+
 def outputs(conn: Connection, mission_id: str) -> dict[int, dict[str, Any]]:
     """Data of the finished steps by seq, for references."""
     rows = conn.execute(

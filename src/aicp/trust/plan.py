@@ -85,11 +85,13 @@ class Safeguard(Frozen):
     exclusion  {"column": str, "values": [..], "keys": [row keys], "addresses": [..]}
     tone       {"forbid": [words], "want": [words]}
     rate       {"toolkit": str, "count": int, "seconds": int, "per_minute": int}
-    budget     {"max_calls": int, "max_recipients": int}
+    budget     {"max_calls": int, "max_recipients": int, "max_amount": number}
     audience   {"max_recipients": int, "addresses": [..]}
     rollback   {}   every mutating step must have an undo tier of at most T3
     records    {}   decisions and blockers are documented (always kept by the journal)
     privacy    {}   personal data never leaves the approved recipients
+    access     {"read": {"accounts": [globs], "columns": [globs], "paths": [globs]}, "write": {...}}
+    approval   {"by": "governance"|"lead"|"owner", "tools": [globs], "tiers": ["T4", "T5"]}
     """
 
     id: str
@@ -103,6 +105,8 @@ class Safeguard(Frozen):
         "rollback",
         "records",
         "privacy",
+        "access",
+        "approval",
     ]
     text: str  # the rule in words
     params: dict[str, Any] = Field(default_factory=dict)

@@ -6,19 +6,22 @@ them again right before it leaves.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-from email.utils import getaddresses
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from aicp.toolkits.model import UndoTier
+from aicp.toolkits.model import Outcome, UndoTier
+from aicp.trust.leaving import RECIPIENTS, bare, leaves, leaves_now, recipients
 from aicp.trust.plan import Safeguard, Step
+from aicp.trust.windows import inside, next_opening, zone_for
 
-LEAVING = ("mail.schedule", "mail.send")  # calls after which something goes to a recipient
-LOOKAHEAD = 15  # days: every weekday twice, since a clock change may swallow one window
+AMOUNTS = ("amount", "amounts", "price", "total", "sum", "cost")
+PATHS = ("path", "paths", "file", "folder", "src", "dst", "source", "destination", "target")
+RATE_PAUSE = timedelta(seconds=5)  # until a rate is looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,9 @@ class Context:
     calls_done: int = 0
     recipients: frozenset[str] = frozenset()  # those reached or held so far
     leaving: bool = False  # the effect leaves with this very call
+    leaves: bool | None = None  # it goes outside, now or later; None: judged from the step alone
+    spent: float = 0.0  # the amounts of the calls before
+    approved_as: frozenset[str] = frozenset()  # capacities and people that approved the plan
     recent: dict[str, int] = field(default_factory=dict)  # uses by rate safeguard, in its own time
 
 
@@ -50,54 +56,48 @@ def breaches(
     return [Breach(guard, why) for guard, why in found if why]
 
 
-def bare(to: Any) -> tuple[str, ...]:
-    """The addresses of a `to` argument, however written: no names, no spaces, lower case, each once."""
-    listed = [str(one) for one in (to if isinstance(to, list | tuple) else [to]) if one]
-    found = (spec or text for text in listed for _, spec in getaddresses([text]))
-    return tuple(dict.fromkeys(address.strip().casefold() for address in found))
+def wait_until(breach: Breach, step: Step, args: dict[str, Any], now: datetime) -> datetime | None:
+    """When a call may be tried again that a safeguard only delays; None when it rules it out.
 
-
-def inside(window: dict[str, Any], moment: datetime, zone: str) -> bool:
-    """Whether a moment lies in a send window, in the given zone (window zone wins if it names one)."""
-    named = window.get("zone", "")
-    local = moment.astimezone(ZoneInfo(zone if named in ("", "recipient") else named))
-    opens, closes = (time.fromisoformat(window[k]) for k in ("from", "until"))
-    days = window.get("weekdays") or range(1, 8)
-    return local.isoweekday() in days and opens <= local.time() < closes
-
-
-def next_inside(window: dict[str, Any], after: datetime, zone: str) -> datetime:
-    """A moment in the window: `after` itself, or the next time that the window opens.
-
-    Raises:
-        ValueError: the window is empty.
+    Waiting changes nothing that was approved: a call without a time of its own may go at any.
     """
-    if inside(window, after, zone):
-        return after
-    named = window.get("zone", "")
-    place = ZoneInfo(zone if named in ("", "recipient") else named)
-    opens = time.fromisoformat(window["from"])
-    local = after.astimezone(place)
-    for days in range(LOOKAHEAD):
-        wall = datetime.combine(local.date() + timedelta(days=days), opens, place)
-        for fold in (0, 1):  # where the clock goes back, a window opens twice
-            opening = wall.replace(fold=fold).astimezone(UTC)
-            if opening >= after and inside(window, opening, zone):
-                return opening
-    raise ValueError("the send window is empty")
+    guard = breach.safeguard
+    if guard.kind == "rate":
+        return now + RATE_PAUSE
+    if guard.kind == "window" and leaves_now(step) and not args.get("not_before"):
+        return next_opening(guard.params, step.zone, now)
+    return None
+
+
+def after(
+    safeguards: tuple[Safeguard, ...], step: Step, args: dict[str, Any], outcome: Outcome
+) -> tuple[str, ...]:
+    """What reading back found against the approved call: recipients are exactly those approved."""
+    reached, approved = set(recipients(outcome.data)), set(recipients(args))
+    named = {name.casefold() for name in outcome.data} & set(RECIPIENTS)
+    found = []
+    if named and approved and reached != approved:
+        odd = sorted(reached ^ approved)
+        found.append(f"the recipients are not those approved ({', '.join(odd)[:200]})")
+    told = Context(now=datetime.min, to=tuple(sorted(reached)))  # noqa: DTZ901  no check here looks at the time
+    kinds = ("exclusion", "audience")
+    guards = tuple(guard for guard in safeguards if guard.kind in kinds) if named else ()
+    found += [breach.why for breach in breaches(guards, step, {}, told)]
+    return tuple(found)
+
+
+def _leaves(step: Step, context: Context) -> bool:
+    return leaves(step) if context.leaves is None else context.leaves
 
 
 def _window(guard: Safeguard, step: Step, _args: dict[str, Any], context: Context) -> str:
-    if step.tool_name not in LEAVING:
+    if not _leaves(step, context):
         return ""
-    if guard.params.get("zone") in (None, "", "recipient") and not context.zone:
+    zone = zone_for(guard.params, context.zone)
+    if zone is None:  # a zone out of a cell may be anything
         return "the recipient's time zone is not known, so the send window cannot be kept"
     moment = context.leaves_at or context.now
-    try:
-        kept = inside(guard.params, moment, context.zone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # a zone out of a cell may be anything
-        return "the time zone is not one we know, so the send window cannot be kept"
-    if kept:
+    if inside(moment, guard.params, zone):
         return ""
     return f"{moment.isoformat(timespec='minutes')} is outside the send window ({guard.text})"
 
@@ -139,11 +139,84 @@ def rate_of(guard: Safeguard) -> tuple[int, int]:
     return int(guard.params.get("count", per_minute)), int(guard.params.get("seconds", 60))
 
 
-def _budget(guard: Safeguard, step: Step, _args: dict[str, Any], context: Context) -> str:
+def _budget(guard: Safeguard, step: Step, args: dict[str, Any], context: Context) -> str:
     most = guard.params.get("max_calls")
     if most is not None and context.calls_done >= int(most):
         return f"{most} calls are allowed and were made"
+    limit = guard.params.get("max_amount")
+    if limit is not None and step.mutates:
+        spent = context.spent + amount_of(args)
+        if not spent <= float(limit):  # what is no number is never within the budget
+            return f"{spent:g} would be spent, and {limit:g} are allowed ({guard.text})"
     return _recipients(guard, step, context)
+
+
+def amount_of(args: dict[str, Any]) -> float:
+    """The amounts a call names, as one sum; not a number when one of them is none."""
+    named = [value for name, value in args.items() if name.casefold() in AMOUNTS]
+    try:
+        return sum(abs(float(value)) for value in named)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _access(guard: Safeguard, step: Step, args: dict[str, Any], _context: Context) -> str:
+    """Which accounts, columns and paths may be read or written; what is not told is not limited."""
+    verb = "write" if step.mutates else "read"
+    allowed = guard.params.get(verb, {})
+    asked = {"accounts": [step.account], "columns": columns_of(args), "paths": paths_of(args)}
+    for what, names in asked.items():
+        globs = allowed.get(what)
+        out = [n for n in names if globs is not None and not any(fnmatchcase(n, g) for g in globs)]
+        if out:
+            return f"it would {verb} {out[0][:120]}, which is out of bounds ({guard.text})"
+    return ""
+
+
+def columns_of(args: dict[str, Any]) -> list[str]:
+    """The columns a call names, to set, to return or in a condition."""
+    found: list[str] = []
+    for name in ("set", "values", "columns"):
+        given = args.get(name, ())
+        found += [str(one) for one in given] if isinstance(given, dict | list | tuple) else []
+    for name in ("where", "exclude"):
+        conditions = args.get(name, ())
+        found += [str(c["column"]) for c in conditions if isinstance(c, dict) and "column" in c]
+    return list(dict.fromkeys(found))
+
+
+def paths_of(args: dict[str, Any]) -> list[str]:
+    """The paths a call names, dots resolved, so that none is out of bounds by way of `..`."""
+    found = [value for name, value in args.items() if name.casefold() in PATHS]
+    texts = [str(one) for value in found for one in (value if isinstance(value, list) else [value])]
+    return [posixpath.normpath(text) for text in texts]
+
+
+def _approval(guard: Safeguard, step: Step, _args: dict[str, Any], context: Context) -> str:
+    """A call that needs somebody's approval beyond what its risk demands."""
+    if not needs_extra(guard, step):
+        return ""
+    who = str(guard.params.get("by", "governance"))
+    return "" if who in context.approved_as else f"{who} has not approved it ({guard.text})"
+
+
+def needs_extra(guard: Safeguard, step: Step) -> bool:
+    """Whether an approval safeguard means this call: by tool and undo tier."""
+    tools, tiers = guard.params.get("tools", ["*"]), guard.params.get("tiers")
+    named = any(fnmatchcase(step.tool_name, glob) for glob in tools)
+    return step.mutates and named and (tiers is None or step.undo_tier.value in tiers)
+
+
+def extra_approvals(
+    safeguards: tuple[Safeguard, ...], steps: tuple[Step, ...], required: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The capacities that must approve a plan: by its risk, and by its safeguards."""
+    extra = (
+        str(guard.params.get("by", "governance"))
+        for guard in safeguards
+        if guard.kind == "approval" and any(needs_extra(guard, step) for step in steps)
+    )
+    return tuple(dict.fromkeys([*required, *extra]))
 
 
 def _audience(guard: Safeguard, step: Step, _args: dict[str, Any], context: Context) -> str:
@@ -155,7 +228,7 @@ def _audience(guard: Safeguard, step: Step, _args: dict[str, Any], context: Cont
 
 def _recipients(guard: Safeguard, step: Step, context: Context) -> str:
     most = guard.params.get("max_recipients")
-    if most is None or not context.to or step.tool_name not in LEAVING:
+    if most is None or not context.to or not _leaves(step, context):
         return ""
     reached = context.recipients.union(context.to)
     return f"more than {most} recipients would be reached" if len(reached) > int(most) else ""
@@ -174,7 +247,7 @@ def _kept_by_the_journal(*_: object) -> str:
 
 def _privacy(_guard: Safeguard, step: Step, _args: dict[str, Any], context: Context) -> str:
     """Each mail carries one recipient's data to that recipient only."""
-    if step.tool_name in ("mail.draft", "mail.send") and len(context.to) > 1:
+    if step.mutates and "mail" in step.tool_name and len(context.to) > 1:
         return "the mail would show one recipient's address to another"
     return ""
 
@@ -189,4 +262,6 @@ CHECKS: dict[str, Callable[[Safeguard, Step, dict[str, Any], Context], str]] = {
     "rollback": _rollback,
     "records": _kept_by_the_journal,
     "privacy": _privacy,
+    "access": _access,
+    "approval": _approval,
 }

@@ -94,3 +94,6 @@ def table_tools(*, exact: bool) -> tuple[ToolSpec, ...]:
             residue=residue,
         ),
     )
+
+
+TOOLS = table_tools(exact=True)
