@@ -25,7 +25,7 @@ from aicp.toolkits.providers.composio.remote import address, key_for
 from aicp.toolkits.providers.composio.specs import closed, spec_of
 from aicp.toolkits.sandbox.composio.kit import VERSION
 from aicp.toolkits.sandbox.composio.store import TOOLKITS
-from toolkits.world_composio import LETTER, Box, composio, press
+from toolkits.world_composio import LETTER, Box, composio, press, sandbox
 from toolkits.worlds import Outside, apply
 
 DRAFT = Call("gmail.create_email_draft", LETTER, "d1")
@@ -333,6 +333,37 @@ def test_a_tool_that_says_no_is_unknown_unless_it_says_why(data, message, kind) 
         == {"missing": False, "auth_expired": False, "retryable": False, "unknown": False} | kind
     )
     assert not refused(data, message, effect=False).unknown
+
+
+@pytest.mark.chaos
+def test_a_service_killed_after_the_effect_leaves_one_effect_that_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COMPOSIO_API_KEY", raising=False)
+    with sandbox(tmp_path / "box") as box:
+        signed = box.signed_in("gmail", tmp_path / "work")
+        provider = composio(signed)
+        before = provider.before(DRAFT)
+        box.knobs({"do": "slow", "seconds": 60, "tool": "GMAIL_CREATE_EMAIL_DRAFT", "times": 1})
+        state = tmp_path / "box/state.json"
+        killer = threading.Thread(target=_kill_once, args=(box, state, state.read_bytes()))
+        killer.start()
+        with pytest.raises(ProviderError) as caught:
+            provider.execute(DRAFT, before)
+        killer.join()
+        assert caught.value.unknown
+    with sandbox(tmp_path / "box", port=int(box.url.rpartition(":")[2])) as again:
+        found = composio(signed).reconcile(DRAFT, before)
+        assert found.found is Found.DONE
+        assert composio(signed).execute(DRAFT, before).data["id"] == found.outcome.data["id"]
+        assert drafts(again) == 1
+
+
+def _kill_once(box: Box, state: Path, before: bytes) -> None:
+    """SIGKILL as soon as the effect is on disk."""
+    while state.read_bytes() == before:
+        pass
+    box.process.kill()
 
 
 # --- what is new may be ours ---
