@@ -20,7 +20,7 @@ from aicp.toolkits.model import BeforeImage, Call, Found, Outcome, ToolSpec
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust import journal
 from aicp.trust.checks import Objection, objection
-from aicp.trust.gate import Asked, Facts, Verdict, judge
+from aicp.trust.gate import Asked, Facts, Verdict, judge, resolve
 from aicp.trust.plan import Plan, Step
 from aicp.trust.safeguards import Context, bare, breaches, rate_of
 
@@ -104,7 +104,9 @@ def admit(run: Run, asked: Asked) -> Admitted:
     _deny_unless(run, asked, judge(asked, run.plan, run.spec(asked.account, _name(asked)), facts))
     step = run.plan.play.steps[facts.cursor]
     provider = run.providers[asked.account]
-    call = Call(step.tool_name, dict(asked.args), f"{run.mission_id}.{step.seq}.{facts.failures}")
+    # The approved arguments, not those asked for: 1.0 is 1 by its digest, and may not be in a cell.
+    args, _ = resolve(step, facts.outputs)
+    call = Call(step.tool_name, args, f"{run.mission_id}.{step.seq}.{facts.failures}")
     before = _before(run, step, provider, call)
     _write_intent(run, asked, step, call, before)
     return Admitted(step, call, before, provider)
