@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aicp.missions import agent, define, offer, store
+from aicp.missions import agent, agent_status, define, offer, store
 from aicp.missions.agent import Wanted
 from aicp.people import agent_tokens
 from aicp.people.agent_tokens import Holder
@@ -74,7 +74,7 @@ def running(flight: Flight, plan: Json | None = None, **given: Any) -> str:
 
 
 def status(flight: Flight, mission: str) -> Json:
-    return agent.status(flight.app.services, holder(flight, mission))
+    return agent_status.status(flight.app.services, holder(flight, mission))
 
 
 def step(flight: Flight, mission: str) -> Json:

@@ -356,3 +356,24 @@ def test_what_an_agent_read_is_sealed_with_the_evidence(flight: Flight) -> None:
     sealed = flight.app.services.evidence.get(str(row.tenant_id), calls)
     purposes = [json.loads(line)["purpose"] for line in sealed.splitlines()]
     assert purposes == ["read", "step"]
+
+
+def test_the_approved_arguments_are_used_to_the_letter(flight: Flight) -> None:
+    """1.0 and 1 have one digest and are two texts in a cell: what people saw is what is written."""
+    one = update(flight)
+    one["args"]["set"]["notes"] = 1
+    mission = running(flight, a_plan(flight, one))
+    args = {**one["args"], "set": {"notes": 1.0}}
+    assert ask(flight, mission, "table.update", "accounts.csv", args)["allowed"]
+    assert rows(flight)[0]["notes"] == "1"
+
+
+def test_endless_nesting_is_junk(flight: Flight) -> None:
+    mission = agent_mission(flight)
+    deep: Any = {}
+    for _ in range(200):
+        deep = {"items": deep, "type": "array"}
+    assert ask(flight, mission, "table.select", "accounts.csv", {"where": deep})["rule"] == "junk"
+    ref = {"step": 1, "path": "x", "domain": deep}
+    steps = (event(), event() | {"refs": {"uid": ref}})
+    assert propose(flight, mission, a_plan(flight, *steps))["rule"] == "plan-form"

@@ -24,7 +24,7 @@ from aicp import __version__
 from aicp.app import App
 from aicp.errors import AicpError, Forbidden, NotFound, SignInNeeded
 from aicp.kernel.canonical import digest
-from aicp.missions import agent, offer, store
+from aicp.missions import agent, agent_access, agent_status, offer, store
 from aicp.missions.agent import Wanted
 from aicp.missions.agent_calls import Denied
 from aicp.people import agent_tokens
@@ -58,8 +58,8 @@ def make_token(mission_id: str, body: TokenBody, app: AppDep, actor: ActorDep) -
     """A token for an agent of yours; it is shown this once."""
     at = app.clock()
     with app.transaction(actor) as conn:
-        mission = agent.check_token(conn, actor, mission_id)
-        agent.announce_token(conn, actor, mission, hours=body.hours, at=at)
+        mission = agent_access.check_token(conn, actor, mission_id)
+        agent_access.announce_token(conn, actor, mission, hours=body.hours, at=at)
     with app.db.service() as conn:
         token = agent_tokens.issue(
             conn, tenant_id=mission.tenant_id, owner_id=mission.owner_id, mission_id=mission.id,
@@ -73,11 +73,11 @@ def revoke_tokens(mission_id: str, app: AppDep, actor: ActorDep) -> Json:
     """Take back every token of a mission."""
     at = app.clock()
     with app.transaction(actor) as conn:
-        mission = agent.check_token(conn, actor, mission_id)
+        mission = agent_access.check_token(conn, actor, mission_id)
     with app.db.service() as conn:
         count = agent_tokens.revoke_all(conn, mission.tenant_id, mission.id, at=at)
     with app.transaction(actor) as conn:
-        agent.announce_revoked(conn, actor, mission, count=count, at=at)
+        agent_access.announce_revoked(conn, actor, mission, count=count, at=at)
     return {"mission": mission.id, "revoked": count}
 
 
@@ -100,7 +100,7 @@ def get_holder(request: Request) -> Holder:
             hint="the mission's owner makes one: aicp mission token ID",
         )
     if found.over:
-        error = agent.over(found)
+        error = agent_access.over(found)
         agent.refuse(app.services, found, Denied(found.over, error.message), {"asked": "anything"})
         raise error
     return found
@@ -186,7 +186,7 @@ def make_call(
 def answer(app: App, holder: Holder, wanted: Wanted) -> Json:
     """A call by its name: those about the mission itself, and everything else."""
     if wanted.tool == STATUS:
-        return {"allowed": True, **agent.status(app.services, holder)}
+        return {"allowed": True, **agent_status.status(app.services, holder)}
     if wanted.tool == TOOLS:
         return {
             "allowed": True,

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from aicp.errors import AicpError, BadInput, Forbidden, GateBlocked
+from aicp.errors import BadInput
 from aicp.kernel.canonical import canonical
 from aicp.kernel.db import Actor, Connection
 from aicp.missions import agent_calls, flow, offer, offered_fit, store
 from aicp.missions.agent_calls import Denied
+from aicp.missions.agent_status import POLL_SECONDS
 from aicp.missions.prepare import open_providers
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
@@ -24,11 +25,8 @@ from aicp.telemetry.record import record
 from aicp.toolkits.model import ToolSpec
 from aicp.toolkits.providers.base import Provider
 from aicp.trust import journal
-from aicp.trust.gate import resolve
-from aicp.trust.plan import Plan, Step
 
 Json = dict[str, Any]
-POLL_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,70 +50,6 @@ class Wanted:
     account: Any = ""
     args: Any = field(default_factory=dict)
     step: Any = None  # the step it is meant for; a wrong one is denied
-
-
-# The owner's side -----------------------------------------------------------------------------
-
-
-def check_token(conn: Connection, actor: Actor, mission_id: str) -> Mission:
-    """The mission a token may be made for, or taken back.
-
-    Raises:
-        Forbidden: only the owner gives an agent access.
-        GateBlocked: the mission makes its own calls, or is over.
-    """
-    mission = store.get(conn, mission_id, lock=True)
-    if actor.person_id != mission.owner_id:
-        raise Forbidden(f"only the owner, {mission.owner_name}, gives an agent access")
-    if mission.driver != "agent":
-        raise GateBlocked(
-            "this mission makes its calls itself; an agent has no part in it",
-            hint='start one for an agent: aicp mission new "…" --agent',
-        )
-    return mission
-
-
-def announce_token(
-    conn: Connection, actor: Actor, mission: Mission, *, hours: int, at: datetime
-) -> None:
-    """Tell that an agent may come."""
-    record(
-        conn, actor, "agent_token_issued", {"hours": hours}, at=at, mission_id=mission.id,
-        correlation_id=mission.correlation_id, stage=mission.current_stage, status="warning",
-    )  # fmt: skip
-
-
-def announce_revoked(
-    conn: Connection, actor: Actor, mission: Mission, *, count: int, at: datetime
-) -> None:
-    """Tell that no agent may come any more."""
-    record(
-        conn, actor, "agent_token_revoked", {"count": count}, at=at, mission_id=mission.id,
-        correlation_id=mission.correlation_id, stage=mission.current_stage, status="warning",
-    )  # fmt: skip
-
-
-# The agent's side -----------------------------------------------------------------------------
-
-
-def status(services: Services, holder: Holder) -> Json:
-    """Where the mission is, what the next approved call is, and when to ask again."""
-    with services.db.transaction(holder.actor) as conn:
-        mission = store.get(conn, holder.mission_id)
-        plan = _plan(conn, mission)
-        outputs = journal.outputs(conn, mission.id) if plan else {}
-    waits = _waits_for(mission)
-    steps = plan.play.steps if plan else ()
-    done = mission.cursor_seq
-    now = steps[done] if waits == "your next call" and done < len(steps) else None
-    return {
-        "mission": mission.id, "title": mission.title, "intent": mission.intent,
-        "stage": mission.current_stage, "run_state": mission.run_state, "waits_for": waits,
-        "why": mission.blocking_reason, "plan_digest": mission.plan_digest or "",
-        "steps": len(steps), "done": done, "next": _next(now, outputs),
-        "last_output": {"step": done, "untrusted": True, "output": outputs[done]} if done in outputs else None,
-        "poll_seconds": 0 if now or waits == "your plan" else POLL_SECONDS,
-    }  # fmt: skip
 
 
 def tools(services: Services, holder: Holder) -> list[tuple[str, ToolSpec]]:
@@ -265,6 +199,8 @@ def _well_formed(wanted: Wanted, limits: Limits) -> None:
         isinstance(wanted.step, bool) or not isinstance(wanted.step, int)
     ):
         raise Denied("junk", "the step of a call is a whole number")
+    if offer.too_deep(wanted.args):
+        raise Denied("junk", "the arguments are nested deeper than anybody needs")
     try:
         size = len(canonical([wanted.tool, wanted.account, wanted.args]))
     except (ValueError, TypeError, RecursionError):
@@ -329,50 +265,3 @@ def _keep(conn: Connection, actor: Actor, mission: Mission, form: Json, at: date
         at=at, mission_id=mission.id, correlation_id=mission.correlation_id, stage="Plan",
     )  # fmt: skip
     flow.enqueue_stage(conn, store.get(conn, mission.id), "Plan")
-
-
-# Status ---------------------------------------------------------------------------------------
-
-
-def _plan(conn: Connection, mission: Mission) -> Plan | None:
-    return store.plan(conn, mission.id, mission.plan_digest) if mission.plan_digest else None
-
-
-def _waits_for(mission: Mission) -> str:
-    """Whose turn it is, in the agent's terms."""
-    if mission.status == "blocked":
-        return "a person: it is blocked"
-    if mission.current_stage == "Execute":
-        return "your next call" if mission.run_state == "running" else "the start of the run"
-    proposed = (mission.offered or {}).get("plan")
-    if mission.current_stage == "Plan" and mission.status == "ready":
-        return "a person: the plan is to be chosen" if proposed else "your plan"
-    turns = {
-        "Define": "people: the safeguards are to be acknowledged",
-        "Approve": "people: the plan is to be approved",
-        "Reflect": "nothing: every call was made",
-    }
-    return turns.get(mission.current_stage, "the control plane")
-
-
-def _next(step: Step | None, outputs: dict[int, Json]) -> Json | None:
-    if step is None:
-        return None
-    args, why = resolve(step, outputs)
-    return {
-        "step": step.seq, "tool": step.tool_name, "account": step.account, "args": args,
-        "mutates": step.mutates, "problem": why,
-    }  # fmt: skip
-
-
-def over(holder: Holder) -> AicpError:
-    """Why an ended token opens nothing, as the edge answers it."""
-    from aicp.errors import SignInNeeded
-
-    told = {
-        "token-expired": "this agent's token has expired",
-        "token-revoked": "this agent's token was taken back",
-        "mission-over": "the mission is over, and its agent's token with it",
-    }[holder.over]
-    denied = Denied(holder.over, told, hint="the mission's owner may make another token")
-    return SignInNeeded(told, hint=denied.hint, facts=denied.as_answer())

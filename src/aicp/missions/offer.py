@@ -6,7 +6,7 @@ from whoever offers it (agents.md A3).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from jsonschema import Draft202012Validator
@@ -19,6 +19,7 @@ from aicp.trust.plan import Safeguard
 
 MOST_STEPS = 500
 MOST_BYTES = 1_000_000  # of the whole plan in canonical form
+MOST_DEPTH = 40  # levels of lists and objects
 # A domain may only use what is checked in bounded time and needs nothing from elsewhere.
 DOMAIN_WORDS = frozenset({
     "type", "enum", "const", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems",
@@ -214,7 +215,25 @@ def _safeguards(rules: list[Any]) -> Iterator[Safeguard]:
         yield Safeguard(id=f"safeguard-{number}", source="user", **given)
 
 
+def too_deep(value: Any, most: int = MOST_DEPTH) -> bool:
+    """Whether lists and objects lie in each other deeper than anybody needs; found without recursion."""
+    level = [value]
+    for _ in range(most):
+        level = [inner for one in level for inner in _members(one)]
+        if not level:
+            return False
+    return True
+
+
+def _members(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
 def _bounded(data: Any) -> None:
+    if too_deep(data):
+        raise BadInput(f"the plan is nested more than {MOST_DEPTH} levels deep")
     try:
         size = len(canonical(data))
     except (ValueError, TypeError, RecursionError):

@@ -21,7 +21,7 @@ from aicp.toolkits.model import BeforeImage, Call, Found, Outcome, ToolSpec
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust import journal, stops, taint, traffic
 from aicp.trust.checks import Objection, objection
-from aicp.trust.gate import Asked, Facts, Verdict, judge
+from aicp.trust.gate import Asked, Facts, Verdict, judge, resolve
 from aicp.trust.leaving import leaves, leaves_now, recipients
 from aicp.trust.limits import ATTEMPTS, Rules
 from aicp.trust.operator_rules import Rules as OperatorRules
@@ -131,7 +131,9 @@ def admit(run: Run, asked: Asked) -> Admitted:
     facts = _first_look(run, asked)
     step = run.plan.play.steps[facts.cursor]
     provider = run.providers[asked.account]
-    call = Call(step.tool_name, dict(asked.args), f"{run.mission_id}.{step.seq}.{facts.failures}")
+    # The approved arguments, not those asked for: 1.0 is 1 by its digest, and may not be in a cell.
+    args, _ = resolve(step, facts.outputs)
+    call = Call(step.tool_name, args, f"{run.mission_id}.{step.seq}.{facts.failures}")
     before = _before(run, step, provider, call)
     _write_intent(run, asked, step, call, before)
     return Admitted(step, call, before, provider)
