@@ -15,9 +15,11 @@ from aicp.missions.execute import _watcher, caller
 from aicp.toolkits.model import Call
 from aicp.trust.calls import Run, context_of, facts_of, governed_call
 from aicp.trust.gate import Asked, Facts, judge
-from aicp.trust.operator_rules import denied, sequence_of, unnamed_values
+from aicp.trust.operator_rules import question, unnamed_values
 from aicp.trust.plan import Step
+from aicp.trust.policy import Policies
 from aicp.trust.safeguards import Context, breaches
+from aicp.trust.sequences import Sequences, broken, deed
 from flight import Flight
 
 STEPS = 80  # of a plan: as long as that of the demo
@@ -123,6 +125,7 @@ def _pure(flight: Flight, times: int) -> Table:
     _policies(flight)
     run = noop.running(flight, STEPS)
     step = run.plan.play.steps[0]
+    rules = (run.operator.book.policies(run.operator.tools), run.operator.book.sequences())
     with flight.app.transaction(run.actor) as conn:
         facts = facts_of(conn, run)
         context = context_of(conn, run, step, step.args)
@@ -134,7 +137,11 @@ def _pure(flight: Flight, times: int) -> Table:
             ),
             "all": lambda: _repeat(
                 times // 10,
-                lambda: (_judge(run, step, facts), _check(run, step, context), _rules(run, step)),
+                lambda: (
+                    _judge(run, step, facts),
+                    _check(run, step, context),
+                    _rules(run, step, *rules),
+                ),
             ),
         },
         10,
@@ -162,12 +169,14 @@ def _judge(run: Run, step: Step, facts: Facts) -> None:
         raise AssertionError(verdict.why)
 
 
-def _rules(run: Run, step: Step) -> None:
-    """Policies, labels and sequences, as far as they need no database."""
-    call = Call(step.tool_name, step.args)
-    against = denied(run, step, call, purpose="step") or sequence_of(run, step, call, [])
-    if against is not None or unnamed_values(run, step, call):
-        raise AssertionError(against)
+def _rules(run: Run, step: Step, policies: Policies, sequences: Sequences) -> None:
+    """Policies, labels and sequences, without the look at the folder and at the database."""
+    spec = run.spec(step.account, step.tool_name)
+    asked = question(run.operator.who, step, step.args, spec, at=run.clock(), approved=True, purpose="step")  # fmt: skip
+    decision = policies.decide(asked)
+    unnamed = unnamed_values(run, step, Call(step.tool_name, step.args))
+    if not decision.allowed or unnamed or broken(sequences.rules, [], deed(step, spec)):
+        raise AssertionError(decision.why)
 
 
 def _check(run: Run, step: Step, context: Context) -> None:
