@@ -17,10 +17,12 @@ import pytest
 from aicp.toolkits.model import Call, Found, Outcome, UndoStatus, UndoTier
 from aicp.toolkits.providers import Where, named
 from aicp.toolkits.providers.base import NeedsConsent, ProviderError
+from aicp.toolkits.providers.composio.created import Created
 from aicp.toolkits.providers.composio.declared import Read, Tool, declared
-from aicp.toolkits.providers.composio.effects import Created, Tools, listed
+from aicp.toolkits.providers.composio.discovery import discover
 from aicp.toolkits.providers.composio.failures import Missing, refused
 from aicp.toolkits.providers.composio.paths import at, fill, holds
+from aicp.toolkits.providers.composio.reading import Tools, listed
 from aicp.toolkits.providers.composio.remote import address, key_for
 from aicp.toolkits.providers.composio.specs import closed, spec_of
 from aicp.toolkits.sandbox.composio.kit import VERSION
@@ -127,6 +129,18 @@ def _same(box: Box, target: str, work: Path) -> dict[str, Any]:
         "toolkit": made.toolkit,
         "config": {**made.config, "auth_ref": signed.config["auth_ref"]},
     }
+
+
+def test_discovery_needs_no_account_changes_nothing_and_names_open_toolkits_first(box: Box) -> None:
+    before = box.control("GET", "/sandbox/state")
+    found = discover("list", box.url)
+    assert {one.toolkit for one in found} == {"gmail", "hubspot", "slack", "linear"}
+    assert "gmail.list_drafts" in next(one for one in found if one.toolkit == "gmail").tools
+    assert all(one.sandbox and one.declared and one.needs_sign_in for one in found)
+    every = discover("a", box.url)
+    assert (every[0].toolkit, every[0].needs_sign_in) == ("composio_search", False)
+    assert discover("no such thing", box.url) == []
+    assert box.control("GET", "/sandbox/state") == before
 
 
 # --- signing in ---

@@ -27,9 +27,10 @@ from aicp.toolkits.providers.base import Connection, Grant, Link, Probe, Provide
 from aicp.toolkits.providers.composio import consent
 from aicp.toolkits.providers.composio.declared import Declared, Read, declared
 from aicp.toolkits.providers.composio.dry import DryRun
-from aicp.toolkits.providers.composio.effects import Effect, Tools, effect_of, listed
+from aicp.toolkits.providers.composio.effects import Effect, effect_of
 from aicp.toolkits.providers.composio.failures import RECONNECT
 from aicp.toolkits.providers.composio.paths import plain, without
+from aicp.toolkits.providers.composio.reading import Tools, listed
 from aicp.toolkits.providers.composio.remote import Remote, address
 from aicp.toolkits.providers.composio.specs import action_of, spec_of, tool_of
 from aicp.toolkits.providers.local.checked import checked

@@ -14,19 +14,18 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from aicp.kernel.clock import Clock, system_clock
 from aicp.toolkits.sandbox.composio import consent, pages, shapes
+from aicp.toolkits.sandbox.composio.answers import MARK, as_error, as_html, as_json, body_of, paged
 from aicp.toolkits.sandbox.composio.kit import VERSION, Json, Refused, Tool
 from aicp.toolkits.sandbox.composio.knobs import Knobs
 from aicp.toolkits.sandbox.composio.store import LOGS, TOOLKITS, TOOLS, Store, new_id
 
 KEY = "aicp-sandbox"  # opens every sandbox and nothing else
-MARK = {"x-aicp-sandbox": "1"}
 API = "/api/v3.1"
-BODY = 1_000_000  # bytes of a request
 
 
 class Sandbox:
@@ -92,22 +91,22 @@ class Sandbox:
             if (not slugs or slug in slugs) and (not kits or kit.slug in kits)
         ]
         words = query.get("query") or query.get("search") or ""
-        return _json(_paged(shapes.matching(items, words), query))
+        return as_json(paged(shapes.matching(items, words), query))
 
     async def tool(self, request: Request) -> Response:
         kit, tool = self._tool(request.path_params["slug"])
-        return _json(shapes.tool(kit, tool))
+        return as_json(shapes.tool(kit, tool))
 
     async def toolkits(self, request: Request) -> Response:
         query = request.query_params
         items = [shapes.toolkit(kit) for kit in TOOLKITS.values()]
-        return _json(_paged(shapes.matching(items, query.get("search", "")), query))
+        return as_json(paged(shapes.matching(items, query.get("search", "")), query))
 
     async def toolkit(self, request: Request) -> Response:
         slug = request.path_params["slug"].lower()
         if slug not in TOOLKITS or self.knobs.take(slug, "not_found"):
             raise Refused(f"Toolkit {slug[:80]} not found", 404)
-        return _json(shapes.toolkit_details(TOOLKITS[slug]))
+        return as_json(shapes.toolkit_details(TOOLKITS[slug]))
 
     # --- consent ---
 
@@ -115,14 +114,14 @@ class Sandbox:
         wanted = request.query_params.get("toolkit_slug", "").lower()
         known = self.store.state["auth_configs"].values()
         items = [shapes.auth_config(one) for one in known if wanted in ("", one["toolkit"])]
-        return _json(_paged(items, request.query_params))
+        return as_json(paged(items, request.query_params))
 
     async def add_auth_config(self, request: Request) -> Response:
-        asked = await _body(request)
+        asked = await body_of(request)
         with self.store.change() as state:
             made = consent.add_config(state, asked)
         told = {"id": made["id"], "auth_scheme": "OAUTH2", "is_composio_managed": True}
-        return _json({"toolkit": {"slug": made["toolkit"]}, "auth_config": told}, 201)
+        return as_json({"toolkit": {"slug": made["toolkit"]}, "auth_config": told}, 201)
 
     async def accounts(self, request: Request) -> Response:
         query = request.query_params
@@ -137,7 +136,7 @@ class Sandbox:
             for one in self.store.state["accounts"].values()
             if all(not values or one[name] in values for name, values in wanted.items())
         ]
-        return _json(_paged(items, query))
+        return as_json(paged(items, query))
 
     async def retired(self, _request: Request) -> Response:
         raise Refused(
@@ -146,7 +145,7 @@ class Sandbox:
         )
 
     async def link(self, request: Request) -> Response:
-        asked = await _body(request)
+        asked = await body_of(request)
         base = str(request.base_url).rstrip("/")
         with self.store.change() as state:
             made = consent.start_link(state, asked, base=base, now=self._clock())
@@ -156,17 +155,17 @@ class Sandbox:
             "expires_at": made["expires_at"],
             "connected_account_id": made["id"],
         }
-        return _json(told, 201)
+        return as_json(told, 201)
 
     async def account(self, request: Request) -> Response:
         one = consent.account_of(self.store.look(), request.path_params["key"], now=self._clock())
-        return _json(shapes.account(one))
+        return as_json(shapes.account(one))
 
     async def delete_account(self, request: Request) -> Response:
         with self.store.change() as state:
             consent.account_of(state, request.path_params["key"], now=self._clock())
             del state["accounts"][request.path_params["key"]]
-        return _json({"success": True})
+        return as_json({"success": True})
 
     async def revoke(self, request: Request) -> Response:
         with self.store.change() as state:
@@ -176,29 +175,29 @@ class Sandbox:
                 "reason": "Revoked via user-initiated revoke endpoint",
                 "granted": [],
             }
-        return _json({"id": one["id"], "status": "REVOKED", "success": True})
+        return as_json({"id": one["id"], "status": "REVOKED", "success": True})
 
     async def set_status(self, request: Request) -> Response:
-        asked = await _body(request)
+        asked = await body_of(request)
         with self.store.change() as state:
             one = consent.account_of(state, request.path_params["key"], now=self._clock())
             if one["status"] in ("ACTIVE", "INACTIVE"):
                 one["status"] = "ACTIVE" if asked.get("enabled") else "INACTIVE"
-        return _json({"success": True})
+        return as_json({"success": True})
 
     async def ask(self, request: Request) -> Response:
         account = self._linked(request)
         if account is None:
-            return _html(pages.unknown(), 404)
-        return _html(
+            return as_html(pages.unknown(), 404)
+        return as_html(
             pages.ask(account) if account["status"] == "INITIATED" else pages.answered(account)
         )
 
     async def answer(self, request: Request) -> Response:
+        form = await request.form()
         account = self._linked(request)
         if account is None:
-            return _html(pages.unknown(), 404)
-        form = await request.form()
+            return as_html(pages.unknown(), 404)
         scopes = [str(scope) for scope in form.getlist("scope")]
         knob = self.knobs.take(account["toolkit"], "narrower", "broader", "fails")
         with self.store.change() as state:
@@ -206,8 +205,8 @@ class Sandbox:
             try:
                 consent.decide(one, str(form.get("decision", "deny")), scopes, knob)
             except Refused as refused:
-                return _html(pages.answered(one), refused.status)
-        return _html(pages.answered(one))
+                return as_html(pages.answered(one), refused.status)
+        return as_html(pages.answered(one))
 
     def _linked(self, request: Request) -> Json | None:
         state = self.store.look()
@@ -223,7 +222,7 @@ class Sandbox:
             request.path_params["slug"].upper(),
             request.headers.get("x-sandbox-knob", ""),
         )
-        asked = await _body(request)
+        asked = await body_of(request)
 
         def knob(*does: str) -> Json | None:
             return self.knobs.take(slug, *does, header=header)
@@ -237,20 +236,20 @@ class Sandbox:
             answer["data"] = _with_text(answer["data"], str(added.get("text", "")))
         if late := knob("slow", "lost", "malformed"):
             return await _late(late, answer)
-        return _json(answer)
+        return as_json(answer)
 
     def _early(self, knob: Json, asked: Json) -> Response:
         if knob["do"] == "rate_limit":
             after = {"retry-after": str(knob.get("retry_after", 1))}
-            return _error("Rate limit exceeded", 429, slug="RateLimit_Exceeded", headers=after)
+            return as_error("Rate limit exceeded", 429, slug="RateLimit_Exceeded", headers=after)
         if knob["do"] == "not_found":
-            return _error("Tool not found", 404, slug="Tool_ToolNotFound")
+            return as_error("Tool not found", 404, slug="Tool_ToolNotFound")
         if knob["do"] == "auth_expired":
             with self.store.change() as state:
                 one = state["accounts"].get(asked.get("connected_account_id"), {})
                 one |= {"status": "EXPIRED", "reason": "Permanent auth error during token refresh"}
-            return _error("Connected account is expired", 401, slug="ConnectedAccount_Expired")
-        return _error("The service is down", int(knob.get("status", 503)))
+            return as_error("Connected account is expired", 401, slug="ConnectedAccount_Expired")
+        return as_error("The service is down", int(knob.get("status", 503)))
 
     def _run(self, tool: Tool, asked: Json) -> Json:
         """The effect and its answer. A tool that says no answers 200 with successful false."""
@@ -282,22 +281,22 @@ class Sandbox:
     # --- control ---
 
     async def front(self, _request: Request) -> Response:
-        return _html(
+        return as_html(
             "<!doctype html><title>Sandbox</title><h1>SANDBOX</h1><p>This server speaks Composio's protocol"
             " for fictional accounts. Set <code>COMPOSIO_BASE_URL</code> to its address.</p>"
         )
 
     async def show(self, _request: Request) -> Response:
-        return _json(self.store.state)
+        return as_json(self.store.state)
 
     async def reset(self, _request: Request) -> Response:
         self.knobs.set([])
         self.store.reset()
-        return _json({"success": True})
+        return as_json({"success": True})
 
     async def edit(self, request: Request) -> Response:
         """Somebody else changes a record: {"path": ["gmail", "drafts", id, …], "value": …}; null removes."""
-        asked = await _body(request)
+        asked = await body_of(request)
         *way, last = asked["path"]
         with self.store.change() as state:
             place: Any = state["data"]
@@ -307,11 +306,11 @@ class Sandbox:
                 del place[last]
             else:
                 place[last] = asked["value"]
-        return _json({"success": True})
+        return as_json({"success": True})
 
     async def set_knobs(self, request: Request) -> Response:
-        self.knobs.set((await _body(request))["rules"])
-        return _json({"success": True})
+        self.knobs.set((await body_of(request))["rules"])
+        return as_json({"success": True})
 
     def _checked(
         self, act: Callable[[Request], Awaitable[Response]]
@@ -321,14 +320,14 @@ class Sandbox:
         async def checked(request: Request) -> Response:
             given = request.headers.get("x-api-key", "").encode()
             if not any(hmac.compare_digest(given, key.encode()) for key in self._keys):
-                return _error("Invalid API key", 401, slug="Auth_InvalidApiKey")
+                return as_error("Invalid API key", 401, slug="Auth_InvalidApiKey")
             try:
                 return await act(request)
             except Refused as refused:
-                return _error(refused.message, refused.status, slug=_slug(refused))
+                return as_error(refused.message, refused.status, slug=_slug(refused))
             except (LookupError, TypeError, ValueError, AttributeError) as error:
                 # A request of another form; nothing was changed, as a change is whole or not at all.
-                return _error(f"Invalid request data provided: {error}", 400, slug="BadRequest")
+                return as_error(f"Invalid request data provided: {error}", 400, slug="BadRequest")
 
         return checked
 
@@ -348,11 +347,11 @@ def _check(tool: Tool, args: Json) -> None:
 async def _late(knob: Json, answer: Json) -> Response:
     if knob["do"] == "slow":
         await asyncio.sleep(float(knob.get("seconds", 1)))
-        return _json(answer)
+        return as_json(answer)
     if knob["do"] == "malformed":
         text = json.dumps(answer)
         return Response(text[: len(text) // 2], headers=MARK, media_type="application/json")
-    return _error("Bad gateway", int(knob.get("status", 502)))
+    return as_error("Bad gateway", int(knob.get("status", 502)))
 
 
 def _with_text(value: Any, text: str) -> Any:
@@ -363,42 +362,5 @@ def _with_text(value: Any, text: str) -> Any:
     return f"{value} {text}" if isinstance(value, str) else value
 
 
-def _paged(items: list[Json], query: Any) -> Json:
-    limit = query.get("limit", "")
-    whole = limit.split(".")[0]
-    return shapes.page(
-        items,
-        limit=int(whole) if whole.isdigit() and int(whole) else 20,
-        cursor=query.get("cursor", ""),
-    )
-
-
-async def _body(request: Request) -> Json:
-    data = await request.body()
-    try:
-        found = json.loads(data) if len(data) <= BODY else None
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise Refused("Invalid request data provided")
-    return found
-
-
 async def _nothing_here(_request: Request, _problem: Exception) -> Response:
-    return _error("Not found", 404, slug="NotFound")
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return JSONResponse(value, status, headers=MARK)
-
-
-def _html(text: str, status: int = 200) -> Response:
-    return HTMLResponse(text, status, headers=MARK)
-
-
-def _error(
-    message: str, status: int, *, slug: str = "Sandbox_Error", headers: dict[str, str] | None = None
-) -> Response:
-    return JSONResponse(
-        shapes.error(message, status, slug=slug), status, headers=MARK | (headers or {})
-    )
+    return as_error("Not found", 404, slug="NotFound")
