@@ -9,7 +9,8 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from aicp import __version__
-from aicp.api import gateway, health, issues, missions, people, schemas, stream
+from aicp.api import health, issues, missions, people, schemas, stream
+from aicp.api.gateway import http, mcp_server
 from aicp.app import App
 from aicp.kernel.live import Live
 from aicp.web import ActorDep, SmallBodies, install_errors
@@ -25,7 +26,7 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
     @asynccontextmanager
     async def lifespan(server: FastAPI) -> AsyncIterator[None]:
         server.state.live = Live(app.db.url)
-        async with server.state.live.running(), gateway.running(server):
+        async with server.state.live.running(), mcp_server.running(server):
             yield
         app.close()
 
@@ -39,7 +40,7 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
 
     install_errors(server)
     server.add_middleware(SmallBodies)
-    own = (health, missions, schemas, gateway, stream, people, issues)
+    own = (health, missions, schemas, http, mcp_server, stream, people, issues)
     for router in (*(module.router for module in own), *pages):
         server.include_router(router)
     return server
