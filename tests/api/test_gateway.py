@@ -14,6 +14,7 @@ from mcp.client.session import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
 from agents import agent_mission, findings, finish, made, propose, running, status, token
+from aicp.api.gateway.mcp_server import wire
 from aicp.missions import control
 from api.conftest import Server, bearer
 from api.test_routes import OPEN, filled, routes
@@ -94,11 +95,10 @@ def test_a_token_is_not_taken_from_a_cookie_and_people_have_none(server: Server)
     mission = agent_mission(server.flight)
     secret = token(server.flight, mission)
     for path in (f"/api/missions/{mission}/calls", "/mcp"):
-        answer = server.client.post(path, cookies={"aicp_session": secret}, json={})
+        answer = server.client.post(path, headers={"Cookie": f"aicp_session={secret}"}, json={})
         assert answer.status_code == 401
         answer = server.client.post(path, headers=bearer(server.flight), json={})
         assert answer.status_code in (401, 403)
-        server.client.cookies.clear()
 
 
 @pytest.mark.parametrize("how", ["expired", "revoked", "stopped", "completed"])
@@ -230,13 +230,11 @@ def test_tools_that_several_accounts_have_need_the_account_named(
 
 
 def test_names_that_look_alike_on_the_wire_stay_apart() -> None:
-    from aicp.api.gateway import _wire
-
     known: dict[str, Iterator[Any] | None] = {"a.b_c": None, "a_b.c": None, "table.update": None}
-    wires = {_wire(name, known) for name in known}
+    wires = {wire(name, known) for name in known}
     assert len(wires) == 3
     assert "table_update" in wires
-    assert len(_wire("x." + "y" * 100, {"x." + "y" * 100: None})) == 64
+    assert len(wire("x." + "y" * 100, {"x." + "y" * 100: None})) == 64
 
 
 def test_status_tells_whose_turn_it_is(server: Server) -> None:

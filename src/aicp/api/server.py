@@ -10,7 +10,6 @@ from fastapi import APIRouter, FastAPI
 
 from aicp import __version__
 from aicp.api import (
-    gateway,
     health,
     issues,
     limits,
@@ -21,6 +20,7 @@ from aicp.api import (
     secrets,
     stream,
 )
+from aicp.api.gateway import http, mcp_server
 from aicp.app import App
 from aicp.kernel.live import Live
 from aicp.web import ActorDep, SmallBodies, install_errors
@@ -36,7 +36,7 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
     @asynccontextmanager
     async def lifespan(server: FastAPI) -> AsyncIterator[None]:
         server.state.live = Live(app.db.url)
-        async with server.state.live.running(), gateway.running(server):
+        async with server.state.live.running(), mcp_server.running(server):
             yield
         app.close()
 
@@ -50,7 +50,9 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
 
     install_errors(server)
     server.add_middleware(SmallBodies)
-    own = (health, missions, schemas, gateway, stream, people, issues, limits, policies, secrets)
+    own = (
+        health, missions, schemas, http, mcp_server, stream, people, issues, limits, policies, secrets,
+    )  # fmt: skip
     for router in (*(module.router for module in own), *pages):
         server.include_router(router)
     return server
