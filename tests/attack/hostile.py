@@ -36,6 +36,7 @@ MOVES = st.one_of(
     st.tuples(st.just("honest")),
     st.tuples(st.just("repeat"), st.integers(0, 9)),  # a call of the plan, whatever its turn
     st.tuples(st.just("change"), st.integers(0, 9), VALUES),  # one argument
+    st.tuples(st.just("tweak"), st.integers(0, 9), st.text("ab", min_size=1, max_size=2)),  # and it still fits
     st.tuples(st.just("drop"), st.integers(0, 9)),
     st.tuples(st.just("add"), st.text(min_size=1, max_size=6), VALUES),
     st.tuples(st.just("tool"), NAMES),
@@ -44,6 +45,13 @@ MOVES = st.one_of(
     st.tuples(st.just("invent"), NAMES, st.text(max_size=8), st.dictionaries(st.text(max_size=4), VALUES, max_size=3)),
     st.tuples(st.just("race"), st.integers(2, 3)),
 )  # fmt: skip
+
+# One of each, so that no run of the test goes without.
+EVERY = [
+    ("tweak", 0, "a"), ("tweak", 1, "b"), ("repeat", 4), ("repeat", 1), ("change", 0, "A-999"), ("drop", 0),
+    ("add", "bcc", "eve@evil.test"), ("tool", "table.delete"), ("account", "calendar.ics"), ("step", 2),
+    ("invent", "mail.send", "", {}), ("honest",), ("repeat", 0), ("tweak", 0, "a"), ("race", 3), ("tweak", 1, "a"),
+]  # fmt: skip
 
 
 @dataclass
@@ -99,6 +107,9 @@ class Siege:
             case ("change", n, value):
                 name = sorted(args)[n % len(args)]
                 return Wanted(tool, account, args | {name: value})
+            case ("tweak", n, text):
+                name = sorted(args)[n % len(args)]
+                return Wanted(tool, account, args | {name: _tweaked(args[name], text)})
             case ("drop", n):
                 args.pop(sorted(args)[n % len(args)])
                 return Wanted(tool, account, args)
@@ -158,6 +169,15 @@ def _same(wanted: Wanted, now: Json | None) -> bool:
     named = wanted.tool.split("@")[0] if wanted.tool.endswith(_pin(wanted.tool)) else wanted.tool
     given, right = (named, wanted.account), (now["tool"], now["account"])
     return given == right and digest(wanted.args) == digest(now["args"]) and "@0" not in wanted.tool
+
+
+def _tweaked(value: Any, text: str) -> Any:
+    """Another value of the same form, which the tool's schema takes as gladly."""
+    if isinstance(value, str):
+        return value + text
+    if isinstance(value, dict):
+        return {name: _tweaked(inner, text) for name, inner in value.items()}
+    return text
 
 
 def _pin(tool: str) -> str:

@@ -10,27 +10,28 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from agents import Json, agent_mission, ask, findings, finish, made, propose, running, status
 from aicp.missions import define, offer, store
 from aicp.toolkits.providers.local.messages import call_id
-from attack.hostile import MOVES, Siege
+from attack.hostile import EVERY, MOVES, Siege
 from flight import NOW, Flight
 from offers import a_plan, draft, event, hold, update
 from toolkits.conftest import outside  # noqa: F401  a fixture: the servers of the worlds
 from toolkits.worlds import KINDS, Outside, World, world
 
 often = settings(
-    max_examples=8, deadline=None, derandomize=True,
+    max_examples=5, deadline=None, derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # an example takes a second: shrinking would take hours
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
-seldom = settings(often, max_examples=3)
+seldom = settings(often, max_examples=2)
 
 
 @often
+@example(moves=EVERY)
 @given(moves=st.lists(MOVES, max_size=10))
 def test_whatever_it_asks_only_approved_calls_are_made_and_all_of_them(
     flight: Flight, moves: list[tuple[Any, ...]]
@@ -51,6 +52,7 @@ def test_whatever_it_asks_only_approved_calls_are_made_and_all_of_them(
 
 @pytest.mark.parametrize("kind", KINDS)
 @seldom
+@example(moves=EVERY[:6])
 @given(moves=st.lists(MOVES, max_size=6))
 def test_so_it_is_in_every_world(
     flight: Flight,
