@@ -23,6 +23,7 @@ from agents import (
 from aicp.missions import agent, control, define, offer, reflect, store
 from aicp.missions.agent import Limits, Wanted
 from aicp.missions.define import NewMission
+from aicp.trust import stops
 from flight import Flight
 from offers import a_plan, draft, event, mail_account, rows, update
 
@@ -377,3 +378,15 @@ def test_endless_nesting_is_junk(flight: Flight) -> None:
     ref = {"step": 1, "path": "x", "domain": deep}
     steps = (event(), event() | {"refs": {"uid": ref}})
     assert propose(flight, mission, a_plan(flight, *steps))["rule"] == "plan-form"
+
+
+def test_a_kill_switch_stops_an_agents_reads_as_well(flight: Flight) -> None:
+    """MI-8: what nobody approved yet obeys it, too."""
+    mission, riley = agent_mission(flight), flight.people["riley"]
+    with flight.app.transaction(riley) as conn:
+        stops.pull(
+            conn, riley, scope="mission", target=mission, reason="look first", at=flight.clock()
+        )
+    said = ask(flight, mission, *SELECT)
+    assert (said["allowed"], said["rule"]) == (False, "kill-switch")
+    assert "look first" in said["why"]

@@ -264,4 +264,10 @@ def _keep(conn: Connection, actor: Actor, mission: Mission, form: Json, at: date
         {"step_count": len(form["steps"]), "tool_count": len({s["tool"] for s in form["steps"]})},
         at=at, mission_id=mission.id, correlation_id=mission.correlation_id, stage="Plan",
     )  # fmt: skip
+    if any(row.auth != "none" for row in store.connections(conn, mission.id)):
+        # Its calls may need more than was signed in for: Prepare asks a person for the rest (TR-2).
+        why = "the proposal may need further scopes"
+        flow.go_back(conn, actor, mission, "Prepare", reason=why, at=at)
+        flow.enqueue_stage(conn, store.get(conn, mission.id), "Prepare")
+        return
     flow.enqueue_stage(conn, store.get(conn, mission.id), "Plan")

@@ -24,7 +24,7 @@ from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.model import BeforeImage, Call, Outcome, ToolSpec
 from aicp.toolkits.providers.base import Provider, ProviderError
-from aicp.trust import journal
+from aicp.trust import journal, stops
 from aicp.trust.calls import CallDenied, OutcomeUnknown, RateReached, Run, governed_call
 from aicp.trust.gate import Asked
 
@@ -103,6 +103,9 @@ def _may_read(
     )
     if spec.scope not in granted:
         raise Denied("scope", f"the scope {spec.scope} is not granted on {account}")
+    stopped = conn.execute("select app.stop(%s, %s)", (mission_id, spec.toolkit)).fetchone()
+    if stopped and stopped[0]:
+        raise Denied("kill-switch", stops.sentence(dict(stopped[0]), mission_id))  # type: ignore[call-overload]
     row = conn.execute(
         "select count(*) from tool_calls where mission_id = %s and purpose = 'read' and started_at > %s",
         (mission_id, at - timedelta(minutes=1)),
