@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aicp.brain.intake import understand
+from aicp.brain.ranking import plain_limit
+from aicp.brain.reading import Reading
+from aicp.brain.understanding import _table
 from aicp.errors import BadInput
 from aicp.toolkits.model import Column
 from brain.tables import CALENDAR, CLUB, CRM, INVOICES, MAIL, NOW
@@ -135,6 +138,14 @@ def test_a_long_intent_is_read_in_time_that_grows_with_its_length():
     started = perf_counter()
     understand(sentence * 250, [CRM], now=NOW)
     assert perf_counter() - started < 20
+
+
+def test_letters_that_are_taken_are_crossed_in_time_that_grows_with_their_number():
+    """They count as neither blanks nor words, so that no pattern tries every way through them."""
+    r = Reading("15 " + "x" * 2000, NOW, *_table("", [CRM]))
+    r.take((3, 2003))
+    plain_limit(r)
+    assert r.filters.limit is None
 
 
 @given(st.integers(1, 10**9))

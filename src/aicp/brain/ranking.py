@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from aicp.brain.amounts import COUNT, count
-from aicp.brain.reading import Part, Range, Reading, entity_words
+from aicp.brain.reading import TAKEN, Part, Range, Reading, entity_words
 from aicp.brain.vocabulary import data, one_of
 
 SUPERLATIVE = one_of(data()["superlatives"])
@@ -117,7 +117,7 @@ def _fitting(r: Reading, kind: str) -> tuple[str, str]:
 def plain_limit(r: Reading) -> None:
     """'write to 15 accounts': a number before the rows' noun, when no superlative said it."""
     nouns = one_of(entity_words(r.table))
-    pattern = re.compile(rf"\b(?P<n>{COUNT})\s+(?:[\w\-]+\s+|{chr(0x1F)}+\s+){{0,3}}?(?:{nouns})\b")
+    pattern = re.compile(rf"\b(?P<n>{COUNT})\s+(?:[\w\-]+\s+|{TAKEN}+\s+){{0,3}}?(?:{nouns})\b")
     for m in pattern.finditer(r.open_text()):
         at = m.span("n")
         if not r.free(*at) or m.group().count("\n"):

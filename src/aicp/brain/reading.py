@@ -15,7 +15,7 @@ from aicp.brain.text import breaks, fold, tokens
 from aicp.brain.vocabulary import data, one_of, word_set
 from aicp.toolkits.model import Column, Resource
 
-TAKEN = "\x1f"
+TAKEN = "\x00"  # neither a blank nor a part of a word: no pattern reaches across it
 NEGATION = re.compile(rf"\b(?:{one_of(data()['exclusions'])})\b")
 Range = tuple[int, int]
 
