@@ -68,7 +68,7 @@ def running(flight: Flight, plan: Json | None = None, **given: Any) -> str:
     said = propose(flight, mission, plan)
     assert said["allowed"], said
     flight.select(mission)
-    flight.approve(mission)
+    flight.approve(mission, naming=True)
     flight.work()
     return mission
 

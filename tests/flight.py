@@ -124,12 +124,17 @@ class Flight:
         with self.app.transaction(self.people[by]) as conn:
             return plan.select(conn, self.people[by], self.app.services, mission, rank)
 
-    def approve(self, mission: str, by: str = "riley", digest: str | None = None) -> dict[str, Any]:
-        meant = (
-            digest if digest is not None else self.doc(mission)["approval"]["approval"]["digest"]
-        )
+    def approve(
+        self, mission: str, by: str = "riley", digest: str | None = None, *, naming: bool = False
+    ) -> dict[str, Any]:
+        """Approve what is shown, or another digest; `naming` stands by every value of a stranger."""
+        sheet = self.doc(mission)["approval"]
+        named = [one["value"] for one in sheet["unnamed"]] if naming else []
+        meant = digest if digest is not None else sheet["approval"]["digest"]
         with self.app.transaction(self.people[by]) as conn:
-            return approve.approve(conn, self.people[by], self.app.services, mission, digest=meant)
+            return approve.approve(
+                conn, self.people[by], self.app.services, mission, digest=meant, named=named
+            )
 
     def doc(self, mission: str, by: str = "riley") -> dict[str, Any]:
         with self.app.transaction(self.people[by]) as conn:

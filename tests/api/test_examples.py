@@ -40,7 +40,7 @@ def play(flight: Flight, mission: str, url: str, example: str, *words: str) -> d
             if what == "proposed":
                 flight.work()
                 flight.select(mission)
-                flight.approve(mission)
+                flight.approve(mission, naming=True)
                 flight.work()
         wrong = program.stderr.read() if program.stderr else ""
     assert program.returncode == 0, wrong[-2000:]

@@ -47,7 +47,7 @@ def test_a_whole_mission_over_plain_http(server: Server) -> None:
     assert call("mission.propose", plan=a_plan(flight))["proposed"] is True
     flight.work()
     flight.select(mission)
-    flight.approve(mission)
+    flight.approve(mission, naming=True)
     flight.work()
     while now := call("mission.status")["next"]:
         assert call(now["tool"], now["account"], **now["args"])["allowed"]
@@ -194,7 +194,7 @@ def test_a_whole_mission_over_mcp_with_denials(flight: Flight, live_url: str) ->
     assert call("mission_propose", plan=a_plan(flight))["proposed"]
     flight.work()
     flight.select(mission)
-    flight.approve(mission)
+    flight.approve(mission, naming=True)
     flight.work()
     now = call("mission_status")["next"]
     changed = now["args"] | {"set": {"notes": "changed"}}

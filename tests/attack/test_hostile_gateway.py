@@ -106,7 +106,7 @@ def test_an_agent_that_obeys_what_it_reads_gets_nothing_past_people(
     if stage == "in the run":
         propose(flight, mission)
         flight.select(mission)
-        flight.approve(mission)
+        flight.approve(mission, naming=True)
         flight.work()
     said = ask(flight, mission, step["tool"], step["account"], step["args"])
     rule = "not-approved" if stage == "before approval" else "exact-call"
@@ -163,7 +163,7 @@ def _chosen(flight: Flight, mission: str, made_world: World) -> bool:
     risk = flight.select(mission)["required"]
     for by, capacity in (("riley", "owner"), ("gabriela", "governance"), ("lee", "lead")):
         if capacity in risk:
-            flight.approve(mission, by)
+            flight.approve(mission, by, naming=True)
     flight.work()
     return True
 

@@ -29,7 +29,7 @@ def test_the_page_of_an_agents_mission_tells_whose_turn_it_is(flight: Flight, vi
     assert "<script>alert" not in shown
     assert "<i>trust me" not in shown
     flight.select(mission)
-    flight.approve(mission)
+    flight.approve(mission, naming=True)
     flight.work()
     assert "Your agent makes the approved calls," in page()
     step(flight, mission)

@@ -20,7 +20,6 @@ from aicp.missions import (
     plan,
     prepare,
     reflect,
-    rules,
     store,
     undo,
     view,
@@ -223,8 +222,7 @@ def give_approval(
 def name_values(mission_id: str, body: NamesBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
     """Stand by values that a run met in untrusted content, so that it may go on (TR-20)."""
     with app.transaction(actor) as conn:
-        mission = store.get(conn, mission_id)
-        return {"named": rules.name_values(conn, actor, app.services, mission, body.values)}
+        return {"named": approve.name(conn, actor, app.services, mission_id, body.values)}
 
 
 @router.post("/{mission_id}/consents", status_code=201)

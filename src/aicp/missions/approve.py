@@ -46,7 +46,7 @@ def approve(
     capacity = capacity_for(request, decider, meant, at)
     if isinstance(capacity, Refusal):
         raise _refused(mission, capacity)
-    rules.name_values(conn, actor, services, mission, named)
+    rules.name_values(conn, actor, services, mission, named, decider=decider)
     rules.refuse_unnamed(conn, mission, store.plan(conn, mission.id, row.digest))
     store.add_decision(
         conn, actor, row.id, capacity=capacity, decision="approved", digest=row.digest,
@@ -72,6 +72,15 @@ def approve(
         output={"approval_decision": "approved", "digest": row.digest},
     )  # fmt: skip
     return {"capacity": capacity, "complete": True, "missing": ""}
+
+
+def name(
+    conn: Connection, actor: Actor, services: Services, mission_id: str, values: Sequence[str]
+) -> list[str]:
+    """Name values from untrusted content beside an approval, or for a run that stopped at one."""
+    mission, row = _open_request(conn, mission_id)
+    decider = decider_of(conn, actor, mission, row)
+    return rules.name_values(conn, actor, services, mission, values, decider=decider)
 
 
 def reject(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from psycopg.rows import class_row
 
@@ -210,11 +209,10 @@ def _told(
     conn: Connection, actor: Actor, mission: Mission, row: ConnectionRow, link_id: str, status: str,
     scopes: list[str], at: datetime,
 ) -> None:  # fmt: skip
-    context: dict[str, Any] = {
-        "toolkit": row.toolkit, "status": status, "scopes_requested": scopes, "connect_link_id": link_id,
-    }  # fmt: skip
     record(
-        conn, actor, "composio_auth_flow", context, at=at, mission_id=mission.id,
+        conn, actor, "composio_auth_flow",
+        {"toolkit": row.toolkit, "status": status, "scopes_requested": scopes, "connect_link_id": link_id},
+        at=at, mission_id=mission.id,
         correlation_id=mission.correlation_id, stage=mission.current_stage,
         status="success" if status == "approved" else "info" if status == "initiated" else "warning",
     )  # fmt: skip

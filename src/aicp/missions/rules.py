@@ -145,8 +145,9 @@ def refuse_unnamed(conn: Connection, mission: Mission, plan: Plan) -> None:
 
 
 def name_values(
-    conn: Connection, actor: Actor, services: Services, mission: Mission, values: Iterable[str]
-) -> list[str]:
+    conn: Connection, actor: Actor, services: Services, mission: Mission, values: Iterable[str], *,
+    decider: Decider,
+) -> list[str]:  # fmt: skip
     """Keep that this person names these values for this mission; returns them as they are compared.
 
     Raises:
@@ -154,7 +155,7 @@ def name_values(
         BadInput: a value is empty, or there are too many.
     """
     given = list(values)
-    if not Decider(actor.person_id, actor.person_id == mission.owner_id, actor.roles).capacities:
+    if not decider.capacities:
         raise Forbidden("you have no say in this mission, so you cannot name a value for it")
     if len(given) > MOST_NAMED or any(not one.strip() for one in given):
         raise BadInput(f"name from 1 to {MOST_NAMED} values, none of them empty")
