@@ -6,7 +6,7 @@ from typing import Any
 
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import flow, store
+from aicp.missions import flow, plan_store, store
 from aicp.missions.execute import enqueue_release
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
@@ -28,9 +28,13 @@ def run_now(conn: Connection, actor: Actor, services: Services, mission_id: str)
     if mission.current_stage == "Execute" and mission.run_state in ("idle", "running"):
         flow.enqueue_stage(conn, mission, "Execute", at=services.clock())
         return {"run_state": mission.run_state, "at_step": mission.cursor_seq}
-    row = store.approval(conn, mission.id)
+    row = plan_store.approval(conn, mission.id)
     if row is None or row.status == "requested":
-        still = complete(store.as_request(row, store.decisions(conn, row.id))) if row else None
+        still = (
+            complete(plan_store.as_request(row, plan_store.decisions(conn, row.id)))
+            if row
+            else None
+        )
         raise GateBlocked(
             f"the mission is not approved: {still.why if still else 'no play is chosen yet'}",
             hint=f"see `aicp mission show {mission.id}`",

@@ -9,13 +9,14 @@ from typing import Any
 from aicp.errors import AicpError, DatabaseDown, GateBlocked, SafeguardViolation, UpstreamDown
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.jobs import enqueue
-from aicp.missions import flow, reauthorise, store
+from aicp.missions import flow, plan_store, reauthorise, store
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.opening import open_providers
+from aicp.missions.plan_store import ApprovalRow
 from aicp.missions.reflect import seal_bundle
 from aicp.missions.rules import rules_for
 from aicp.missions.services import Services
-from aicp.missions.store import ApprovalRow, Mission
+from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust import journal, traffic
@@ -73,7 +74,7 @@ def runner(
     return Run(
         db=services.db, actor=actor, mission_id=mission.id, correlation_id=mission.correlation_id,
         plan=plan, approval_id=approval.id, providers=providers,
-        clock=services.clock, worker=services.worker, rules=services.rules, priority=mission.priority,
+        clock=services.clock, worker=services.worker, limits=services.limits, priority=mission.priority,
         operator=rules_for(services, actor, mission, plan, providers),
     )  # fmt: skip
 
@@ -82,10 +83,10 @@ def begin(services: Services, mission: Mission, actor: Actor) -> Run | None:
     """Take the approval into use (once), or pick up a run that was interrupted."""
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)
-        approval = store.approval(conn, mission.id)
+        approval = plan_store.approval(conn, mission.id)
         if mission.current_stage != "Execute" or approval is None or not mission.plan_digest:
             return None
-        plan = store.plan(conn, mission.id, mission.plan_digest)
+        plan = plan_store.plan(conn, mission.id, mission.plan_digest)
         if mission.run_state not in ("idle", "running"):
             return None
         if mission.run_state == "running" and mission.blocking_reason:  # it waited, and goes on
@@ -118,7 +119,7 @@ def _objection(
         return "the stored plan is not the plan that was approved"
     if stale:
         return f"{', '.join(stale)} changed after the plan was made"
-    if not store.consume_approval(conn, approval.id, at=now):
+    if not plan_store.consume_approval(conn, approval.id, at=now):
         return "the approval is not open for use: it has expired or was used before"
     return ""
 

@@ -8,7 +8,7 @@ from typing import Any
 from aicp.errors import GateBlocked
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.jobs import enqueue
-from aicp.missions import store
+from aicp.missions import plan_store, store
 from aicp.missions.lifecycle import STAGES, Stage, following, invalidated, may_move
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
@@ -78,9 +78,9 @@ def go_back(
         store.mark_stage(
             conn, mission.id, stage, "in_progress" if stage == to else "pending", at=at
         )
-    approval = store.approval(conn, mission.id)
+    approval = plan_store.approval(conn, mission.id)
     if approval and approval.status in ("requested", "approved") and approval.consumed_at is None:
-        store.settle_approval(conn, approval.id, "voided", reason=reason, at=at)
+        plan_store.settle_approval(conn, approval.id, "voided", reason=reason, at=at)
         record(
             conn, actor, "approval_voided", {"reason": reason[:200]}, at=at, mission_id=mission.id,
             correlation_id=mission.correlation_id, stage=mission.current_stage, status="warning",

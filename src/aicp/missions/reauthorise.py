@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from aicp.kernel.db import Connection
 from aicp.kernel.ids import new_id
-from aicp.missions import expiry, store
+from aicp.missions import expiry, plan_store, store
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.trust.approvals import REQUIRED
@@ -37,7 +37,7 @@ def ask_again(conn: Connection, mission: Mission, *, at: datetime) -> None:
     """
     if mission.plan_digest is None:
         return
-    plan = store.plan(conn, mission.id, mission.plan_digest)
+    plan = plan_store.plan(conn, mission.id, mission.plan_digest)
     actor, approval_id = mission.agent("coordinator"), new_id("a")
     required, expires = REQUIRED[plan.play.risk], at + OPEN
     store.mark_stage(conn, mission.id, "Execute", "pending", at=at)
@@ -46,7 +46,7 @@ def ask_again(conn: Connection, mission: Mission, *, at: datetime) -> None:
         conn, mission.id, at, current_stage="Approve", run_state="idle", status="ready",
         readiness="ready", blocking_reason=f"signed in again; approve again to go on at step {mission.cursor_seq + 1}",
     )  # fmt: skip
-    store.request_approval(
+    plan_store.request_approval(
         conn, actor, approval_id=approval_id, mission_id=mission.id, digest=mission.plan_digest,
         risk=plan.play.risk, required=required, at=at, expires_at=expires,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from aicp.errors import DatabaseDown, UpstreamDown
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import store
+from aicp.missions import plan_store, store
 from aicp.missions.execute import enqueue_release, runner
 from aicp.missions.prepare import addresses_in
 from aicp.missions.reflect import complete_if_settled
@@ -51,11 +51,11 @@ def _run(services: Services, mission: Mission, seq: int) -> None:
     actor = mission.agent("executor")
     with services.db.transaction(actor) as conn:
         hold = journal.holds(conn, mission.id).get(seq)
-        approval = store.approval(conn, mission.id)
+        approval = plan_store.approval(conn, mission.id)
         mission = store.get(conn, mission.id)
         if not hold or hold[1] != "held" or mission.run_state != "held" or not approval:
             return
-        plan = store.plan(conn, mission.id, approval.digest)
+        plan = plan_store.plan(conn, mission.id, approval.digest)
         step_entry = next(
             e for e in journal.entries(conn, mission.id) if e.seq == seq and e.state == "done"
         )

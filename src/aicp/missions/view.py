@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aicp.kernel.db import Connection
-from aicp.missions import approve, followups, lifecycle, reflect, store, undo
+from aicp.missions import approve, followups, lifecycle, plan_store, reflect, store, undo
 from aicp.missions.store import Mission
 from aicp.trust import journal
 
@@ -29,8 +29,8 @@ def summary(mission: Mission) -> dict[str, Any]:
 
 def document(conn: Connection, mission: Mission) -> dict[str, Any]:
     """Everything about one mission, in the order of its stages."""
-    row = store.approval(conn, mission.id)
-    plan = store.plan(conn, mission.id, mission.plan_digest) if mission.plan_digest else None
+    row = plan_store.approval(conn, mission.id)
+    plan = plan_store.plan(conn, mission.id, mission.plan_digest) if mission.plan_digest else None
     return {
         **summary(mission),
         "intent": mission.intent,
@@ -39,7 +39,7 @@ def document(conn: Connection, mission: Mission) -> dict[str, Any]:
         "connections": _connections(conn, mission),
         "inspections": [_inspection(i) for i in store.inspections(conn, mission.id)],
         "reads": [_read(e) for e in journal.entries(conn, mission.id, "read")[-100:]],
-        "plays": store.plays(conn, mission.id),
+        "plays": plan_store.plays(conn, mission.id),
         "approval": approve.sheet(conn, mission, row, plan) if row and plan else None,
         "run": _run(conn, mission, plan.play.steps if plan else ()),
         "undo": undo.history(conn, mission.id),

@@ -23,8 +23,8 @@ from aicp.trust import journal, stops, taint, traffic
 from aicp.trust.checks import Objection, objection
 from aicp.trust.gate import Asked, Facts, Verdict, judge, resolve
 from aicp.trust.leaving import leaves, leaves_now, recipients
-from aicp.trust.limits import ATTEMPTS, Rules
-from aicp.trust.operator_rules import Rules as OperatorRules
+from aicp.trust.limits import ATTEMPTS, Limits
+from aicp.trust.operator_rules import Rules
 from aicp.trust.plan import Plan, Step
 from aicp.trust.safeguards import Breach, Context, after, amount_of, breaches, rate_of, wait_until
 
@@ -75,8 +75,8 @@ class Run:
     providers: Mapping[str, Provider]  # by account
     clock: Clock
     worker: str
-    operator: OperatorRules  # policies, labels and sequences
-    rules: Rules = field(default_factory=Rules)
+    operator: Rules  # policies, labels and sequences
+    limits: Limits = field(default_factory=Limits)
     priority: int = 2  # of the mission
     specs: dict[tuple[str, str], ToolSpec] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
