@@ -47,6 +47,8 @@ def approve(
     capacity = capacity_for(request, decider, meant, at)
     if isinstance(capacity, Refusal):
         raise _refused(mission, capacity)
+    if mission.run_state not in ("idle", "paused"):  # it was stopped or taken back meanwhile
+        raise GateBlocked(f"the run is {mission.run_state}; there is nothing to go on with")
     rules.name_values(conn, actor, services, mission, named)
     rules.refuse_unnamed(conn, mission, plan_store.plan(conn, mission.id, row.digest))
     plan_store.add_decision(
@@ -72,6 +74,9 @@ def approve(
         conn, actor, mission, at=at, shut=reasons("Approve", facts),
         output={"approval_decision": "approved", "digest": row.digest},
     )  # fmt: skip
+    if mission.run_state == "paused":  # it goes on now, whatever it waited for under the old plan
+        store.change(conn, mission.id, at, run_state="idle")
+        flow.enqueue_stage(conn, mission, "Execute", early=True)
     return {"capacity": capacity, "complete": True, "missing": ""}
 
 
@@ -102,9 +107,8 @@ def reject(
         conn, actor, "approval_rejected", {"rejection_reason_length": len(rationale)}, at=at,
         mission_id=mission.id, correlation_id=mission.correlation_id, stage="Approve", status="warning",
     )  # fmt: skip
-    flow.go_back(conn, actor, mission, "Plan", reason="the plan was rejected", at=at)
-    store.mark_stage(conn, mission.id, "Plan", "ready", at=at)
-    return {"stage": "Plan", "reason": rationale}
+    stage = flow.decline(conn, actor, mission, reason="the plan was rejected", at=at)
+    return {"stage": stage, "reason": rationale}
 
 
 def export(

@@ -91,19 +91,39 @@ def begin(services: Services, mission: Mission, actor: Actor) -> Run | None:
             return None
         if mission.run_state == "running" and mission.blocking_reason:  # it waited, and goes on
             store.change(conn, mission.id, services.clock(), blocking_reason="")
+        going_on = plan_store.in_use(conn, mission.id) is not None
     run_ = runner(services, mission, actor, approval, plan)
     if mission.run_state == "running":
         return run_
-    going_on = mission.cursor_seq > 0  # after a new sign-in: our own steps changed the data
+    # A run that goes on after a further approval changed the data itself.
     stale = [] if going_on else _changed_data(plan, run_.providers)
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)
-        why = _objection(conn, plan, approval, stale, services.clock(), mission)
-        if why:
-            _refuse(conn, actor, mission, why, services.clock())
+        if not _may_start(
+            conn, mission, plan, approval, stale, services.clock(), going_on=going_on
+        ):
             return None
         _start(conn, actor, mission, plan, services.clock())
     return run_
+
+
+def _may_start(
+    conn: Connection, mission: Mission, plan: Plan, approval: ApprovalRow, stale: list[str], at: datetime,
+    *, going_on: bool,
+) -> bool:  # fmt: skip
+    """Whether the approval is in use from now on; else the mission says why not, and what to do."""
+    actor = mission.agent("executor")
+    if going_on and _unknown(conn, mission):
+        _ask_what_happened(conn, actor, mission, at)
+        return False
+    why = _objection(conn, plan, approval, stale, at, mission)
+    if why and going_on:
+        flow.void_request(conn, actor, mission, reason=why, at=at)
+        store.change(conn, mission.id, at, run_state="paused")
+        flow.decline(conn, actor, mission, reason=why, at=at)
+    elif why:
+        _refuse(conn, actor, mission, why, at)
+    return not why
 
 
 def _objection(
@@ -122,6 +142,24 @@ def _objection(
     if not plan_store.consume_approval(conn, approval.id, at=now):
         return "the approval is not open for use: it has expired or was used before"
     return ""
+
+
+def _unknown(conn: Connection, mission: Mission) -> bool:
+    return any(entry.state == "unknown" for entry in journal.entries(conn, mission.id))
+
+
+def _ask_what_happened(conn: Connection, actor: Actor, mission: Mission, at: datetime) -> None:
+    """The call that was under way when the run was paused: its outcome is a person's to tell first."""
+    why = (
+        "whether the last call happened is unknown; look at the other side, then say so with"
+        f" `aicp mission resume {mission.id} --happened yes|no`"
+    )
+    store.change(conn, mission.id, at, run_state="paused", status="blocked", blocking_reason=why)
+    store.mark_stage(conn, mission.id, "Execute", "blocked", at=at, reason=why)
+    record(
+        conn, actor, "execution_paused", {"reason": "outcome_unknown"}, at=at, mission_id=mission.id,
+        correlation_id=mission.correlation_id, stage="Execute", status="warning",
+    )  # fmt: skip
 
 
 def _changed_data(plan: Plan, providers: dict[str, Provider] | Any) -> list[str]:

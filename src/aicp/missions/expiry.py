@@ -52,8 +52,9 @@ def run(services: Services, mission: Mission, approval_id: str, phase: str) -> N
             return
         plan_store.settle_approval(conn, row.id, "expired", reason="nobody decided in time", at=at)
         record(conn, actor, "approval_expired", {"approver_roles": list(missing)}, **common)
-        flow.go_back(conn, actor, mission, "Plan", reason="the approval request expired", at=at)
-        store.mark_stage(conn, mission.id, "Plan", "ready", at=at)
+        stage = flow.decline(conn, actor, mission, reason="the approval request expired", at=at)
+        if stage == "Execute":
+            return
         store.change(
             conn, mission.id, at, status="ready",
             blocking_reason="the approval request expired; choose the play again to ask anew",

@@ -96,6 +96,11 @@ class ApprovalRow:
     decided_at: datetime | None
     consumed_at: datetime | None
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to be decided, or to be taken into use."""
+        return self.status in ("requested", "approved") and self.consumed_at is None
+
 
 _APPROVAL = (
     "id, digest, risk, required, status, status_reason, requested_by, requested_at, expires_at,"
@@ -130,6 +135,19 @@ def approval(conn: Connection, mission_id: str) -> ApprovalRow | None:
         conn.cursor(row_factory=class_row(ApprovalRow))
         .execute(
             f"select {_APPROVAL} from approvals where mission_id = %s order by number desc limit 1",
+            (mission_id,),
+        )
+        .fetchone()
+    )
+
+
+def in_use(conn: Connection, mission_id: str) -> ApprovalRow | None:
+    """The approval that a run last took into use; None before there was a run."""
+    return (
+        conn.cursor(row_factory=class_row(ApprovalRow))
+        .execute(
+            f"select {_APPROVAL} from approvals where mission_id = %s and consumed_at is not null"
+            " order by number desc limit 1",
             (mission_id,),
         )
         .fetchone()

@@ -15,7 +15,7 @@ from aicp.missions import grants, plan_store, store
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
-from aicp.trust import journal
+from aicp.trust import journal, tightenings
 
 
 def run(services: Services, mission: Mission) -> None:
@@ -197,7 +197,7 @@ def _artifacts(conn: Connection, mission: Mission) -> list[Artifact]:
         Artifact(
             "plan.json", "application/json", _json(plan.model_dump(mode="json") if plan else None)
         ),
-        Artifact("approval.json", "application/json", _json(_approval(conn, approval))),
+        Artifact("approval.json", "application/json", _json(_approval(conn, mission.id, approval))),
         Artifact("calls.jsonl", "application/jsonl", _lines([_call(entry) for entry in calls])),
         Artifact("findings.jsonl", "application/jsonl", _lines([list(row) for row in findings])),
         Artifact("undo.jsonl", "application/jsonl", _lines([list(row) for row in undone])),
@@ -205,13 +205,18 @@ def _artifacts(conn: Connection, mission: Mission) -> list[Artifact]:
     ]
 
 
-def _approval(conn: Connection, row: plan_store.ApprovalRow | None) -> Any:
+def _approval(conn: Connection, mission_id: str, row: plan_store.ApprovalRow | None) -> Any:
     if row is None:
         return None
     return {
         "id": row.id, "digest": row.digest, "risk": row.risk, "required": row.required,
         "status": row.status, "requested_at": row.requested_at, "expires_at": row.expires_at,
         "consumed_at": row.consumed_at, "decisions": plan_store.decisions(conn, row.id),
+        "tightenings": [
+            {"safeguard": one.safeguard_id, "stands": one.guard.model_dump(mode="json"),
+             "approval": one.approval_id, "reason": one.reason, "by": one.by, "at": one.at}
+            for one in tightenings.of_mission(conn, mission_id)
+        ],
     }  # fmt: skip
 
 
