@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from aicp.trust.windows import zone_of
 
@@ -17,14 +17,8 @@ Most = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Reach(TypedDict, total=False):
-    """What may be read or written; what is not told is not limited."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
-    accounts: Texts
-    columns: Texts
-    paths: Texts
-
+# What may be read or written; what is not told is not limited.
+Reach = dict[Literal["accounts", "columns", "paths"], Texts]
 
 FORMS: dict[str, dict[str, Any]] = {
     "window": {"weekdays": list[Weekday], "from": Clock, "until": Clock, "zone": Text},
