@@ -60,9 +60,7 @@ class Memory:
     facts: Facts | None = None  # as the last call left them
     granted: Mapping[str, Sequence[str]] = field(default_factory=dict)  # scopes by account
     used: set[tuple[str, str]] = field(default_factory=set)  # account and scope, as they are kept
-    tightened: tuple[
-        Safeguard, ...
-    ] = ()  # what stood beside the plan's safeguards at the last look
+    tightened: tuple[Safeguard, ...] = ()  # beside the plan's safeguards, at the last look
 
 
 @dataclass(frozen=True)
@@ -285,8 +283,12 @@ def reconcile(run: Run, entry: journal.Entry) -> bool:
 def _broken_since(conn: Connection, run: Run, step: Step, call: Call) -> list[Breach]:
     """What the call of an old intent breaks by now; then it is never made, and the journal says so."""
     facts = facts_of(conn, run, lock=True)
-    context = context_of(conn, run, step, call.args, guards=facts.tightened)
-    broken = breaches(facts.tightened, step, call.args, context)
+    # A rate has counted the intent itself already.
+    guards = tuple(
+        guard for guard in (*run.plan.safeguards, *facts.tightened) if guard.kind != "rate"
+    )
+    context = context_of(conn, run, step, call.args, guards=guards)
+    broken = breaches(guards, step, call.args, context)
     if broken:
         journal.finish(
             conn, run.mission_id, call.key, state="failed", outcome=None, at=run.clock(),
