@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from aicp.kernel.db import Actor
 from aicp.kernel.ids import new_id
-from aicp.missions import store
+from aicp.missions import plan_store, store
 from aicp.toolkits.catalogue import builtin, catalogue
 from aicp.toolkits.model import BeforeImage, Call, Json, Outcome, ToolSpec, UndoTier
 from aicp.toolkits.providers.base import Connection
 from aicp.trust.calls import Run
-from aicp.trust.limits import Quota, Rules
-from aicp.trust.operator_rules import Rules as OperatorRules
+from aicp.trust.limits import Limits, Quota
+from aicp.trust.operator_rules import Rules
 from aicp.trust.plan import Plan, Play, Provenance, Safeguard, Step
 from aicp.trust.policy import Who
 from aicp.trust.rulebook import RuleBook
@@ -87,10 +87,10 @@ def plan(mission_id: str, steps: int) -> Plan:
     )  # fmt: skip
 
 
-def operator_rules(book: RuleBook, mission_id: str) -> OperatorRules:
+def operator_rules(book: RuleBook, mission_id: str) -> Rules:
     """What the operator rules know of the mission."""
     who = Who(mission_id, "bench", "Riley Chen", ("operator",), 2, "low")
-    return OperatorRules(
+    return Rules(
         book, who, catalogue([*builtin(), TOUCH]), words="do nothing", handed=frozenset({ACCOUNT})
     )
 
@@ -109,15 +109,15 @@ def running(flight: Flight, steps: int) -> Run:
             conn, actor, mission_id=mission_id, title="Nothing", intent="Do nothing", priority=2,
             correlation_id="bench", at=at,
         )  # fmt: skip
-        digest = store.save_plan(conn, actor, made, at=at)
+        digest = plan_store.save_plan(conn, actor, made, at=at)
         store.add_connection(conn, actor, mission_id, Noop.connection)
         store.grant(conn, mission_id, ACCOUNT, [TOUCH.scope])
-        store.request_approval(
+        plan_store.request_approval(
             conn, actor, approval_id=approval_id, mission_id=mission_id, digest=digest, risk="low",
             required=("owner",), at=at, expires_at=at + timedelta(hours=1),
         )  # fmt: skip
-        store.settle_approval(conn, approval_id, "approved", reason="", at=at)
-        store.consume_approval(conn, approval_id, at=at)
+        plan_store.settle_approval(conn, approval_id, "approved", reason="", at=at)
+        plan_store.consume_approval(conn, approval_id, at=at)
         store.change(
             conn, mission_id, at, plan_digest=digest, current_stage="Execute", run_state="running",
             step_count=steps,
@@ -126,6 +126,6 @@ def running(flight: Flight, steps: int) -> Run:
     return Run(
         db=flight.app.db, actor=agent, mission_id=mission_id, correlation_id="bench", plan=made,
         approval_id=approval_id, providers={ACCOUNT: Noop()},  # type: ignore[dict-item]
-        clock=flight.clock, worker="bench", rules=Rules(own={"noop": Quota(steps * 2)}),
+        clock=flight.clock, worker="bench", limits=Limits(own={"noop": Quota(steps * 2)}),
         operator=operator_rules(flight.app.services.rulebook, mission_id),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any
 from aicp.app import App
 from aicp.kernel.db import Actor
 from aicp.kernel.ids import new_id
-from aicp.missions import store
+from aicp.missions import plan_store, store
 from aicp.toolkits.model import (
     BeforeImage,
     Call,
@@ -187,16 +187,16 @@ def approved(
             conn, actor, mission_id=mission_id, title=f"Notes {n}", intent="Write notes",
             priority=priority, correlation_id=f"c{n}", at=at,
         )  # fmt: skip
-        digest = store.save_plan(conn, actor, plan(mission_id, account, n, steps), at=at)
+        digest = plan_store.save_plan(conn, actor, plan(mission_id, account, n, steps), at=at)
         config = {"place": str(place), "seed": seed}
         made = Connection(TOOLKIT, account, config, provider=provider)
         store.add_connection(conn, actor, mission_id, made)
         store.grant(conn, mission_id, account, [NOTE.scope])
-        store.request_approval(
+        plan_store.request_approval(
             conn, actor, approval_id=approval_id, mission_id=mission_id, digest=digest, risk="low",
             required=("owner",), at=at, expires_at=at + timedelta(hours=1),
         )  # fmt: skip
-        store.settle_approval(conn, approval_id, "approved", reason="", at=at)
+        plan_store.settle_approval(conn, approval_id, "approved", reason="", at=at)
         store.change(
             conn, mission_id, at, plan_digest=digest, current_stage="Execute", status="in_progress",
             step_count=steps,

@@ -21,7 +21,7 @@ from aicp.schema.apply import apply
 from aicp.settings import Settings
 from aicp.telemetry.record import record
 from aicp.trust import journal
-from aicp.trust.limits import Rules, quotas
+from aicp.trust.limits import Limits, quotas
 from aicp.trust.rulebook import RuleBook
 
 
@@ -93,7 +93,7 @@ def build(
         hold_seconds=settings.integer("hold_seconds"),
         approval_hours=settings.integer("approval_hours"),
         providers=settings.own_providers,
-        rules=_rules(settings),
+        limits=_limits(settings),
         toolkits={
             "mcp_file": str(settings.mcp_file),
             "composio_url": settings.composio_url,
@@ -105,7 +105,7 @@ def build(
     return App(settings, db, services, clock)
 
 
-def _rules(settings: Settings) -> Rules:
+def _limits(settings: Settings) -> Limits:
     """The limits on calls to toolkits.
 
     Raises:
@@ -118,7 +118,7 @@ def _rules(settings: Settings) -> Rules:
             f"AICP_QUOTAS is '{settings.quotas}', which is not a list of quotas",
             hint='set AICP_QUOTAS="60, gmail=100, crm=20/5", say',
         ) from None
-    return Rules(usual, own, timedelta(seconds=settings.integer("cooldown_seconds")))
+    return Limits(usual, own, timedelta(seconds=settings.integer("cooldown_seconds")))
 
 
 def _model(settings: Settings) -> str:

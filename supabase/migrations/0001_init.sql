@@ -95,6 +95,7 @@ create table public.missions (
     completed_at timestamptz,
     driver text not null default 'self' check (driver in ('self', 'agent')),  -- who makes the approved calls
     offered jsonb,  -- a plan that was handed in, and by whom
+    tightenings int not null default 0,  -- rows there are: who waited for this row learns that there are more
     unique (tenant_id, id),
     foreign key (tenant_id, owner_id) references public.people (tenant_id, id)
 );
@@ -319,6 +320,25 @@ create table public.approval_delegations (
 create index approval_delegations_tenant on public.approval_delegations (tenant_id, approval_id);
 create index approval_delegations_from on public.approval_delegations (tenant_id, from_person);
 create index approval_delegations_to on public.approval_delegations (tenant_id, to_person);
+
+-- Safeguards narrowed or added under a run: they stand beside those of the approval in use (TR-7, TR-10).
+create table public.tightenings (
+    number bigint generated always as identity primary key,
+    tenant_id uuid not null,
+    mission_id text not null,
+    approval_id text not null,
+    safeguard_id text not null,  -- the one it narrows; its own when it was added
+    guard jsonb not null,
+    reason text not null check (reason <> ''),
+    person_id uuid not null,
+    tightened_at timestamptz not null,
+    foreign key (tenant_id, mission_id) references public.missions (tenant_id, id),
+    foreign key (tenant_id, approval_id) references public.approvals (tenant_id, id),
+    foreign key (tenant_id, person_id) references public.people (tenant_id, id)
+);
+create index tightenings_mission on public.tightenings (tenant_id, mission_id);
+create index tightenings_approval on public.tightenings (tenant_id, approval_id);
+create index tightenings_person on public.tightenings (tenant_id, person_id);
 
 -- The journal: an intent row is committed before any effect, its result after it. An intent
 -- without a result is unknown and is reconciled by reading back, never blindly retried.
@@ -687,7 +707,7 @@ begin
         'approval_decisions', 'tool_calls', 'holds', 'undo_runs', 'undo_steps', 'findings',
         'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
         'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches',
-        'tool_declarations', 'named_values']
+        'tool_declarations', 'named_values', 'tightenings']
     loop
         tenant_column := case name when 'tenants' then 'id' else 'tenant_id' end;
         execute format('alter table public.%I enable row level security', name);
@@ -714,7 +734,7 @@ begin
         'inspections', 'plays', 'plans', 'approvals', 'approval_decisions', 'tool_calls', 'holds',
         'undo_runs', 'undo_steps', 'findings', 'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
         'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches',
-        'tool_declarations', 'named_values']
+        'tool_declarations', 'named_values', 'tightenings']
     loop
         execute format('grant insert on public.%I to authenticated', name);
     end loop;
@@ -731,7 +751,7 @@ grant select on public.tenants, public.people, public.missions, public.mission_s
     public.approvals, public.approval_decisions, public.tool_calls, public.holds, public.undo_runs,
     public.undo_steps, public.findings, public.artifacts, public.bundles, public.feedback, public.followups,
     public.consents, public.connect_links, public.secrets, public.approval_delegations, public.breakers,
-    public.kill_switches, public.tool_declarations, public.named_values,
+    public.kill_switches, public.tool_declarations, public.named_values, public.tightenings,
     public.telemetry_events, public.play_precedents to authenticated;
 grant select on public.play_precedents to service_role;
 

@@ -73,6 +73,7 @@ def test_a_stranger_finds_nothing_by_any_route(server: Server, tmp_path: Path) -
               "feedback": {"rating": 5}, "rejection": {"reason": "no"}, "questions": {"text": "x"},
               "followups": {"title": "x"}, "delegation": {"to": "a@b.example", "reason": "x"},
                   "names": {"values": ["x"]},
+              "safeguards": {"kind": "tone", "params": {}, "reason": "x"},
                   "consents": {"account": "a", "scopes": []}, "disconnection": {"account": "a"}}  # fmt: skip
     try:
         for method, path in routes(server):

@@ -7,7 +7,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 from aicp.errors import AicpError
-from aicp.missions import control, store, undo
+from aicp.missions import control, plan_store, undo
 from aicp.toolkits.model import Call
 from aicp.trust import journal
 from aicp.trust.calls import admit
@@ -38,7 +38,7 @@ def intend_release(flight: Flight, mission: str, seq: int) -> None:
     """What a worker leaves that is killed right after committing the intent of a release."""
     actor = flight.people["riley"]
     with flight.app.transaction(actor) as conn:
-        row = store.approval(conn, mission)
+        row = plan_store.approval(conn, mission)
         entry = next(e for e in journal.entries(conn, mission) if e.seq == seq)
         journal.intend(
             conn, actor, mission, seq=seq, purpose="release", tool=entry.tool,

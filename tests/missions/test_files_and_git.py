@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aicp.missions import plan, prepare, store
+from aicp.missions import plan, plan_store, prepare, store
 from aicp.toolkits.model import Call
 from aicp.toolkits.providers.base import Provider
 from aicp.toolkits.providers.local import confined
@@ -49,7 +49,7 @@ def _to_approve(flight: Flight, git_calls: tuple[Call, ...]) -> tuple[str, dict[
     riley, services = flight.people["riley"], flight.app.services
     with flight.app.transaction(riley) as conn:
         row = store.get(conn, mission)
-        offered = store.plays(conn, mission)
+        offered = plan_store.plays(conn, mission)
     providers = prepare.open_providers(services, row, riley)
     calls = [("files papers", call) for call in FILE_CALLS]
     calls += [("git repo", call) for call in git_calls]
@@ -58,7 +58,7 @@ def _to_approve(flight: Flight, git_calls: tuple[Call, ...]) -> tuple[str, dict[
     rehearsed = plan.rehearse(play, providers)
     assert rehearsed == {"exact": True, "steps": len(calls), "undone": len(calls)}
     with flight.app.transaction(riley) as conn:
-        store.replace_plays(conn, riley, mission, [(play, rehearsed | {"scopes": scopes})])
+        plan_store.replace_plays(conn, riley, mission, [(play, rehearsed | {"scopes": scopes})])
     flight.select(mission)
     flight.approve(mission)
     return mission, providers

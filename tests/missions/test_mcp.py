@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aicp.errors import BadInput
-from aicp.missions import plan, store
+from aicp.missions import plan, plan_store, store
 from aicp.missions.prepare import open_providers
 from aicp.toolkits.providers.mcp import session
 from aicp.trust.plan import Play, Provenance, Step
@@ -56,7 +56,7 @@ def offer(flight: Flight, mission: str) -> dict[str, Any]:
     found = plan.rehearse(play, providers)
     with flight.app.transaction(actor) as conn:
         scopes = {"scopes": plan.scopes_of(play, specs)}
-        store.replace_plays(conn, actor, mission, [(play, found | scopes)])
+        plan_store.replace_plays(conn, actor, mission, [(play, found | scopes)])
     return found
 
 

@@ -68,7 +68,7 @@ class Desk:
     def limits(self) -> dict[str, Any]:
         app, actor = self.flight.app, self.flight.people["riley"]
         with app.transaction(actor) as conn:
-            found = traffic.overview(conn, actor, app.services.rules, app.clock())
+            found = traffic.overview(conn, actor, app.services.limits, app.clock())
         return next(kit for kit in found["toolkits"] if kit["toolkit"] == "crm")
 
     def later(self, seconds: float) -> None:

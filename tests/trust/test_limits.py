@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from aicp.trust import limits
-from aicp.trust.limits import Breaker, Quota, Rules, Traffic, Wait
+from aicp.trust.limits import Breaker, Limits, Quota, Traffic, Wait
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 COOLDOWN = timedelta(seconds=60)
@@ -143,7 +143,7 @@ def test_quotas_are_read_as_they_are_written() -> None:
     assert limits.quotas("30, gmail=100 ,crm=20/5") == (
         Quota(30, 60), {"gmail": Quota(100, 60), "crm": Quota(20, 5)},
     )  # fmt: skip
-    own = Rules(Quota(30), {"crm": Quota(20, 5)})
+    own = Limits(Quota(30), {"crm": Quota(20, 5)})
     assert (own.quota("crm"), own.quota("slack")) == (Quota(20, 5), Quota(30))
     for wrong in ("0", "gmail=", "=5", "many", "5/0", "-1", "a=b"):
         with pytest.raises(ValueError, match=r".+"):

@@ -25,7 +25,7 @@ class SwitchBody(BaseModel):
 def limits(app: AppDep, actor: ActorDep) -> dict[str, Any]:
     """Breakers with state and resume time, quotas with what is used of them now."""
     with app.transaction(actor) as conn:
-        return traffic.overview(conn, actor, app.services.rules, app.clock())
+        return traffic.overview(conn, actor, app.services.limits, app.clock())
 
 
 @router.get("/kill-switches")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from aicp.errors import BadInput
 from aicp.missions import (
     approve,
     consent,
@@ -21,6 +22,7 @@ from aicp.missions import (
     prepare,
     reflect,
     store,
+    tighten,
     undo,
     view,
 )
@@ -114,6 +116,13 @@ class UndoBody(ReasonBody):
 
 class ResumeBody(Body):
     happened: bool | None = None
+
+
+class GuardBody(Body):
+    safeguard: str = Field("", description="id of the safeguard to change; empty to add one")
+    kind: str = Field("", description="of the safeguard to add")
+    params: dict[str, Any] = Field(description="the parameters to set, by name")
+    reason: str
 
 
 class FeedbackBody(Body):
@@ -269,6 +278,28 @@ def run(mission_id: str, app: AppDep, actor: ActorDep) -> dict[str, Any]:
 def pause(mission_id: str, body: ReasonBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
     with app.transaction(actor) as conn:
         return control.pause(conn, actor, app.services, mission_id, body.reason)
+
+
+@router.get("/{mission_id}/safeguards")
+def safeguards(mission_id: str, app: AppDep, actor: ActorDep) -> list[dict[str, Any]]:
+    """The safeguards as they hold now, each with what it was narrowed by."""
+    with app.transaction(actor) as conn:
+        return tighten.listed(conn, store.get(conn, mission_id))
+
+
+@router.post("/{mission_id}/safeguards", status_code=201)
+def guard(mission_id: str, body: GuardBody, app: AppDep, actor: ActorDep) -> dict[str, Any]:
+    """Narrow a safeguard of a run, or add one: it holds at once. Whatever is wider is asked for."""
+    if bool(body.safeguard) == bool(body.kind):
+        raise BadInput("name a safeguard to change, or a kind to add", hint="one of the two")
+    with app.transaction(actor) as conn:
+        if body.kind:
+            return tighten.add(
+                conn, actor, app.services, mission_id, body.kind, body.params, body.reason
+            )
+        return tighten.tighten(
+            conn, actor, app.services, mission_id, body.safeguard, body.params, body.reason
+        )
 
 
 @router.post("/{mission_id}/resume", status_code=201)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from aicp.cli import mission_agent, mission_approve, mission_connect, mission_plan, mission_run
+from aicp.cli import (
+    mission_agent,
+    mission_approve,
+    mission_connect,
+    mission_guard,
+    mission_plan,
+    mission_run,
+)
 from aicp.cli.edge import Verbs
 
 
@@ -27,7 +34,7 @@ for verb in (
     mission_plan.new, mission_plan.list_, mission_plan.show, mission_plan.brief, mission_plan.ack,
     mission_plan.prepare, mission_plan.plan, mission_plan.approve, mission_plan.reject,
     mission_connect.connect, mission_connect.disconnect, mission_approve.delegate, mission_approve.sheet,
-    mission_run.run, mission_run.watch, mission_run.pause, mission_run.resume, mission_run.stop,
+    mission_guard.guard, mission_run.run, mission_run.watch, mission_run.pause, mission_run.resume, mission_run.stop,
     mission_run.undo, mission_run.finalize, mission_run.evidence, mission_run.feedback,
     mission_run.followup, mission_agent.token, mission_agent.plan_schema,
 ):  # fmt: skip

@@ -47,6 +47,8 @@ SAYS = {
     "composio_tool_call_error": "a call failed: {recovery_action}",
     "validator_alert_raised": "finding: {safeguard_id}",
     "validator_auto_fix_applied": "step {step} mended by {safeguard_id}: {fix}",
+    "safeguard_tightened": "safeguard {safeguard_id} ({kind}) is narrower from now on",
+    "safeguard_widening_asked": "safeguard {safeguard_id} ({kind}) is to be wider: the run waits for an approval",
     "execution_paused": "run paused: {reason}",
     "execution_resumed": "run goes on from step {at_step}",
     "execution_stopped": "run stopped at step {at_step}",

@@ -96,7 +96,7 @@ def _facts(app: App, viewer: Viewer) -> dict[str, Any]:
         queue = waiting_for(conn, viewer.actor, missions, app.clock())
         newest = _newest(conn)
         pulled = stops.pulled(conn)
-        kits = traffic.overview(conn, viewer.actor, app.services.rules, app.clock())["toolkits"]
+        kits = traffic.overview(conn, viewer.actor, app.services.limits, app.clock())["toolkits"]
     over = ("completed", "archived")
     return {
         "queue": queue,

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import store
+from aicp.missions import plan_store
 from aicp.missions.approve import decider_of
 from aicp.missions.control import MAY_STOP
 from aicp.missions.store import Mission
@@ -83,11 +83,11 @@ def acknowledge(asker: Asker, brief: dict[str, Any] | None) -> str:
 
 def approve(conn: Connection, asker: Asker, now: datetime) -> str:
     """Why this person's approval would not count (TR-10)."""
-    row = store.approval(conn, asker.mission.id)
+    row = plan_store.approval(conn, asker.mission.id)
     if row is None or asker.mission.current_stage != "Approve":
         return "there is nothing to approve now"
     decider = decider_of(conn, asker.actor, asker.mission, row)
-    request = store.as_request(row, store.decisions(conn, row.id))
+    request = plan_store.as_request(row, plan_store.decisions(conn, row.id))
     found = capacity_for(request, decider, row.digest, now)
     return found.why if isinstance(found, Refusal) else ""
 
@@ -114,7 +114,7 @@ def _select(asker: Asker) -> str:
 
 
 def _reject(conn: Connection, asker: Asker) -> str:
-    row = store.approval(conn, asker.mission.id)
+    row = plan_store.approval(conn, asker.mission.id)
     if row is None or row.status != "requested" or asker.mission.current_stage != "Approve":
         return "there is nothing to decide now"
     decider = decider_of(conn, asker.actor, asker.mission, row)
@@ -122,11 +122,11 @@ def _reject(conn: Connection, asker: Asker) -> str:
 
 
 def _delegate(conn: Connection, asker: Asker, now: datetime) -> str:
-    row = store.approval(conn, asker.mission.id)
+    row = plan_store.approval(conn, asker.mission.id)
     if row is None or asker.mission.current_stage != "Approve":
         return "there is nothing to decide now"
     decider = decider_of(conn, asker.actor, asker.mission, row)
-    request = store.as_request(row, store.decisions(conn, row.id))
+    request = plan_store.as_request(row, plan_store.decisions(conn, row.id))
     found = delegable(request, decider, UUID(int=0), now)
     return found.why if isinstance(found, Refusal) else ""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from aicp.console.may import Asker, acknowledge, approve
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import lifecycle, store
+from aicp.missions import lifecycle, plan_store, store
 from aicp.missions.store import Mission
 
 
@@ -60,7 +60,7 @@ def _define(conn: Connection, asker: Asker) -> Wait | None:
 
 
 def _approval(conn: Connection, asker: Asker, now: datetime) -> Wait | None:
-    row = store.approval(conn, asker.mission.id)
+    row = plan_store.approval(conn, asker.mission.id)
     if row is None or approve(conn, asker, now):
         return None
     return _wait_for(asker, "Decide", "the exact plan waits for your decision", row.expires_at)

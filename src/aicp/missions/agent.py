@@ -14,7 +14,7 @@ from typing import Any
 from aicp.errors import BadInput
 from aicp.kernel.canonical import canonical
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import agent_calls, flow, offer, offered_fit, store
+from aicp.missions import agent_calls, flow, offer, offered_fit, plan_store, store
 from aicp.missions.agent_calls import Denied
 from aicp.missions.agent_status import POLL_SECONDS
 from aicp.missions.prepare import open_providers
@@ -256,7 +256,7 @@ def _keep(conn: Connection, actor: Actor, mission: Mission, form: Json, at: date
     """The proposal instead of an earlier one, and the job that rehearses it."""
     kept = {**(mission.offered or {}), "plan": form, "where": "an agent's proposal"}
     store.save_offer(conn, mission.id, kept, at=at)
-    store.replace_plays(conn, actor, mission.id, [])
+    plan_store.replace_plays(conn, actor, mission.id, [])
     store.mark_stage(conn, mission.id, "Plan", "in_progress", at=at)
     store.change(conn, mission.id, at, status="in_progress", blocking_reason="")
     record(

@@ -18,7 +18,7 @@ from aicp.kernel.canonical import canonical, sha256
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
 from aicp.missions import execute as executor
-from aicp.missions import flow, store
+from aicp.missions import flow, plan_store, store
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
@@ -193,14 +193,14 @@ def _begun(services: Services, mission_id: str, actor: Actor) -> Run:
     """The run that a worker has taken into use; here it is never started."""
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission_id)
-        approval = store.approval(conn, mission.id)
+        approval = plan_store.approval(conn, mission.id)
         if mission.current_stage != "Execute" or approval is None or not mission.plan_digest:
             raise Denied("run-state", f"the mission is in {mission.current_stage} now")
         if mission.run_state != "running":
             raise Denied(
                 "run-state", f"the run is {mission.run_state}", hint="ask for the status first"
             )
-        plan = store.plan(conn, mission.id, mission.plan_digest)
+        plan = plan_store.plan(conn, mission.id, mission.plan_digest)
     return executor.runner(services, mission, actor, approval, plan)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aicp.kernel.db import Connection
-from aicp.missions import store
+from aicp.missions import plan_store, store
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.people.agent_tokens import Holder
@@ -38,7 +38,7 @@ def status(services: Services, holder: Holder) -> Json:
 
 
 def _plan(conn: Connection, mission: Mission) -> Plan | None:
-    return store.plan(conn, mission.id, mission.plan_digest) if mission.plan_digest else None
+    return plan_store.plan(conn, mission.id, mission.plan_digest) if mission.plan_digest else None
 
 
 def _waits_for(mission: Mission) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import flow, rules, store
+from aicp.missions import flow, plan_store, rules, store
 from aicp.missions.lifecycle import Facts, reasons
+from aicp.missions.plan_store import ApprovalRow
 from aicp.missions.services import Services
-from aicp.missions.store import ApprovalRow, Mission
+from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.trust import declarations
 from aicp.trust.approvals import Decider, Refusal, capacity_for, complete
@@ -40,19 +41,21 @@ def approve(
     """
     mission, row = _open_request(conn, mission_id)
     at = services.clock()
-    request = store.as_request(row, store.decisions(conn, row.id))
+    request = plan_store.as_request(row, plan_store.decisions(conn, row.id))
     decider = decider_of(conn, actor, mission, row)
     meant = row.digest if len(digest) >= 12 and row.digest.startswith(digest) else digest
     capacity = capacity_for(request, decider, meant, at)
     if isinstance(capacity, Refusal):
         raise _refused(mission, capacity)
+    if mission.run_state not in ("idle", "paused"):  # it was stopped or taken back meanwhile
+        raise GateBlocked(f"the run is {mission.run_state}; there is nothing to go on with")
     rules.name_values(conn, actor, services, mission, named, decider=decider)
-    rules.refuse_unnamed(conn, mission, store.plan(conn, mission.id, row.digest))
-    store.add_decision(
+    rules.refuse_unnamed(conn, mission, plan_store.plan(conn, mission.id, row.digest))
+    plan_store.add_decision(
         conn, actor, row.id, capacity=capacity, decision="approved", digest=row.digest,
         rationale=rationale, at=at,
     )  # fmt: skip
-    request = store.as_request(row, store.decisions(conn, row.id))
+    request = plan_store.as_request(row, plan_store.decisions(conn, row.id))
     open_still = complete(request)
     record(
         conn, actor, "approval_granted",
@@ -61,7 +64,7 @@ def approve(
     )  # fmt: skip
     if open_still is not None:
         return {"capacity": capacity, "complete": False, "missing": open_still.why}
-    store.settle_approval(conn, row.id, "approved", reason="", at=at)
+    plan_store.settle_approval(conn, row.id, "approved", reason="", at=at)
     facts = Facts(
         approved=True,
         digest_matches=mission.plan_digest == row.digest,
@@ -71,6 +74,9 @@ def approve(
         conn, actor, mission, at=at, shut=reasons("Approve", facts),
         output={"approval_decision": "approved", "digest": row.digest},
     )  # fmt: skip
+    if mission.run_state == "paused":  # it goes on now, whatever it waited for under the old plan
+        store.change(conn, mission.id, at, run_state="idle")
+        flow.enqueue_stage(conn, mission, "Execute", early=True)
     return {"capacity": capacity, "complete": True, "missing": ""}
 
 
@@ -101,18 +107,17 @@ def reject(
     if not decider.capacities:
         raise Forbidden("you have no say in this approval")
     at = services.clock()
-    store.add_decision(
+    plan_store.add_decision(
         conn, actor, row.id, capacity=decider.capacities[0], decision="rejected", digest=row.digest,
         rationale=rationale, at=at,
     )  # fmt: skip
-    store.settle_approval(conn, row.id, "rejected", reason=rationale, at=at)
+    plan_store.settle_approval(conn, row.id, "rejected", reason=rationale, at=at)
     record(
         conn, actor, "approval_rejected", {"rejection_reason_length": len(rationale)}, at=at,
         mission_id=mission.id, correlation_id=mission.correlation_id, stage="Approve", status="warning",
     )  # fmt: skip
-    flow.go_back(conn, actor, mission, "Plan", reason="the plan was rejected", at=at)
-    store.mark_stage(conn, mission.id, "Plan", "ready", at=at)
-    return {"stage": "Plan", "reason": rationale}
+    stage = flow.decline(conn, actor, mission, reason="the plan was rejected", at=at)
+    return {"stage": stage, "reason": rationale}
 
 
 def export(
@@ -129,7 +134,7 @@ def export(
         GateBlocked: there is no plan to show.
     """
     mission, row = _open_request(conn, mission_id)
-    plan = store.plan(conn, mission.id, row.digest)
+    plan = plan_store.plan(conn, mission.id, row.digest)
     record(
         conn, actor, "approval_exported", {"format": format[:20]}, at=services.clock(),
         mission_id=mission.id, correlation_id=mission.correlation_id, stage="Approve",
@@ -151,8 +156,8 @@ def decider_of(conn: Connection, actor: Actor, mission: Mission, row: ApprovalRo
 
 def sheet(conn: Connection, mission: Mission, row: ApprovalRow, plan: Plan) -> dict[str, Any]:
     """What an approver must see before deciding (domain.md 5, TR-8): all of it, with counts."""
-    given = store.decisions(conn, row.id)
-    request = store.as_request(row, given)
+    given = plan_store.decisions(conn, row.id)
+    request = plan_store.as_request(row, given)
     still = complete(request)
     play = plan.play
     earlier = _earlier(conn, mission, row)
@@ -188,7 +193,7 @@ def _earlier(conn: Connection, mission: Mission, row: ApprovalRow) -> Plan | Non
         " (select number from approvals where id = %s) order by number desc limit 1",
         (mission.id, row.id),
     ).fetchone()
-    return store.plan(conn, mission.id, str(found[0])) if found else None
+    return plan_store.plan(conn, mission.id, str(found[0])) if found else None
 
 
 def _delegations(conn: Connection, approval_id: str) -> list[dict[str, Any]]:
@@ -204,7 +209,7 @@ def _delegations(conn: Connection, approval_id: str) -> list[dict[str, Any]]:
 
 def _open_request(conn: Connection, mission_id: str) -> tuple[Mission, ApprovalRow]:
     mission = store.get(conn, mission_id, lock=True)
-    row = store.approval(conn, mission.id)
+    row = plan_store.approval(conn, mission.id)
     if row is None:
         raise GateBlocked(
             f"there is nothing to approve yet: the mission is in {mission.current_stage}",

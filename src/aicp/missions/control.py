@@ -6,8 +6,9 @@ from typing import Any
 
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import flow, store
+from aicp.missions import flow, plan_store, store
 from aicp.missions.execute import enqueue_release
+from aicp.missions.plan_store import ApprovalRow
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
@@ -28,9 +29,13 @@ def run_now(conn: Connection, actor: Actor, services: Services, mission_id: str)
     if mission.current_stage == "Execute" and mission.run_state in ("idle", "running"):
         flow.enqueue_stage(conn, mission, "Execute", at=services.clock())
         return {"run_state": mission.run_state, "at_step": mission.cursor_seq}
-    row = store.approval(conn, mission.id)
+    row = plan_store.approval(conn, mission.id)
     if row is None or row.status == "requested":
-        still = complete(store.as_request(row, store.decisions(conn, row.id))) if row else None
+        still = (
+            complete(plan_store.as_request(row, plan_store.decisions(conn, row.id)))
+            if row
+            else None
+        )
         raise GateBlocked(
             f"the mission is not approved: {still.why if still else 'no play is chosen yet'}",
             hint=f"see `aicp mission show {mission.id}`",
@@ -77,6 +82,9 @@ def resume(
             hint=f"look at the other side, then: aicp mission resume {mission.id} --happened yes|no",
         ).on(mission.id, "outcome-unknown")
     if mission.run_state == "paused":
+        row = plan_store.approval(conn, mission.id)
+        if row is not None and row.consumed_at is None:
+            return _resume_under(conn, actor, services, mission, row, settled=happened is not None)
         return _resume_run(conn, actor, services, mission)
     stuck = mission.status == "blocked" and mission.run_state in ("idle", "running")
     if stuck and mission.current_stage in flow.WORKING:
@@ -96,6 +104,8 @@ def stop(conn: Connection, actor: Actor, services: Services, mission_id: str) ->
     if mission.run_state not in ("idle", "running", "paused", "held"):
         raise GateBlocked(f"the run is {mission.run_state}; there is nothing to stop")
     at = services.clock()
+    if mission.run_state == "paused":
+        flow.void_request(conn, actor, mission, reason="the run was stopped", at=at)
     store.change(conn, mission.id, at, run_state="stopped", status="blocked",
                  blocking_reason="stopped by a person; undo it, or leave it as it is")  # fmt: skip
     _event(conn, actor, services, mission, "execution_stopped", {"at_step": mission.cursor_seq})
@@ -118,6 +128,29 @@ def _resume_run(
         store.mark_stage(conn, mission.id, "Execute", "in_progress", at=at)
         flow.enqueue_stage(conn, mission, "Execute")
     return {"run_state": state, "at_step": mission.cursor_seq}
+
+
+def _resume_under(
+    conn: Connection, actor: Actor, services: Services, mission: Mission, row: ApprovalRow, *, settled: bool
+) -> dict[str, Any]:  # fmt: skip
+    """A run that asked for a further approval goes on with that one, or not at all."""
+    if row.status == "approved":
+        at = services.clock()
+        store.change(
+            conn, mission.id, at, run_state="idle", status="in_progress", blocking_reason=""
+        )
+        store.mark_stage(conn, mission.id, "Execute", "in_progress", at=at)
+        flow.enqueue_stage(conn, mission, "Execute", early=True)
+        _event(conn, actor, services, mission, "execution_resumed", {"at_step": mission.cursor_seq})
+        return {"run_state": "idle", "at_step": mission.cursor_seq}
+    if settled:
+        return {"run_state": "paused", "at_step": mission.cursor_seq}
+    raise GateBlocked(
+        f"the run asked for a new approval, and the request is {row.status}",
+        hint=f"decide it (aicp mission approve {mission.id})"
+        if row.status == "requested"
+        else f"stop the run, undo it, or ask for other safeguards (aicp mission guard {mission.id})",
+    ).on(mission.id, f"approval:{row.status}")
 
 
 def _unknown(conn: Connection, mission: Mission) -> list[journal.Entry]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from aicp.errors import BadInput, GateBlocked, NotFound
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import store
+from aicp.missions import plan_store, store
 from aicp.missions.approve import decider_of
 from aicp.missions.services import Services
 from aicp.telemetry.record import record
@@ -30,11 +30,11 @@ def delegate(
     if not reason.strip():
         raise BadInput("a delegation needs its reason", hint='add --reason "on leave until Monday"')
     mission = store.get(conn, mission_id, lock=True)
-    row = store.approval(conn, mission.id)
+    row = plan_store.approval(conn, mission.id)
     if row is None:
         raise GateBlocked(f"there is nothing to decide: the mission is in {mission.current_stage}")
     person, name = _person(conn, to)
-    request = store.as_request(row, store.decisions(conn, row.id))
+    request = plan_store.as_request(row, plan_store.decisions(conn, row.id))
     at = services.clock()
     capacity = delegable(request, decider_of(conn, actor, mission, row), person, at)
     if isinstance(capacity, Refusal):

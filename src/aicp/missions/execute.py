@@ -9,13 +9,14 @@ from typing import Any
 from aicp.errors import AicpError, DatabaseDown, GateBlocked, SafeguardViolation, UpstreamDown
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.jobs import enqueue
-from aicp.missions import flow, reauthorise, store
+from aicp.missions import flow, plan_store, reauthorise, store
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.opening import open_providers
+from aicp.missions.plan_store import ApprovalRow
 from aicp.missions.reflect import seal_bundle
 from aicp.missions.rules import rules_for
 from aicp.missions.services import Services
-from aicp.missions.store import ApprovalRow, Mission
+from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.providers.base import Provider, ProviderError
 from aicp.trust import journal, traffic
@@ -73,7 +74,7 @@ def runner(
     return Run(
         db=services.db, actor=actor, mission_id=mission.id, correlation_id=mission.correlation_id,
         plan=plan, approval_id=approval.id, providers=providers,
-        clock=services.clock, worker=services.worker, rules=services.rules, priority=mission.priority,
+        clock=services.clock, worker=services.worker, limits=services.limits, priority=mission.priority,
         operator=rules_for(services, actor, mission, plan, providers),
     )  # fmt: skip
 
@@ -82,27 +83,47 @@ def begin(services: Services, mission: Mission, actor: Actor) -> Run | None:
     """Take the approval into use (once), or pick up a run that was interrupted."""
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)
-        approval = store.approval(conn, mission.id)
+        approval = plan_store.approval(conn, mission.id)
         if mission.current_stage != "Execute" or approval is None or not mission.plan_digest:
             return None
-        plan = store.plan(conn, mission.id, mission.plan_digest)
+        plan = plan_store.plan(conn, mission.id, mission.plan_digest)
         if mission.run_state not in ("idle", "running"):
             return None
         if mission.run_state == "running" and mission.blocking_reason:  # it waited, and goes on
             store.change(conn, mission.id, services.clock(), blocking_reason="")
+        going_on = plan_store.in_use(conn, mission.id) is not None
     run_ = runner(services, mission, actor, approval, plan)
     if mission.run_state == "running":
         return run_
-    going_on = mission.cursor_seq > 0  # after a new sign-in: our own steps changed the data
+    # A run that goes on after a further approval changed the data itself.
     stale = [] if going_on else _changed_data(plan, run_.providers)
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)
-        why = _objection(conn, plan, approval, stale, services.clock(), mission)
-        if why:
-            _refuse(conn, actor, mission, why, services.clock())
+        if not _may_start(
+            conn, mission, plan, approval, stale, services.clock(), going_on=going_on
+        ):
             return None
         _start(conn, actor, mission, plan, services.clock())
     return run_
+
+
+def _may_start(
+    conn: Connection, mission: Mission, plan: Plan, approval: ApprovalRow, stale: list[str], at: datetime,
+    *, going_on: bool,
+) -> bool:  # fmt: skip
+    """Whether the approval is in use from now on; else the mission says why not, and what to do."""
+    actor = mission.agent("executor")
+    if going_on and _unknown(conn, mission):
+        _ask_what_happened(conn, actor, mission, at)
+        return False
+    why = _objection(conn, plan, approval, stale, at, mission)
+    if why and going_on:
+        flow.void_request(conn, actor, mission, reason=why, at=at)
+        store.change(conn, mission.id, at, run_state="paused")
+        flow.decline(conn, actor, mission, reason=why, at=at)
+    elif why:
+        _refuse(conn, actor, mission, why, at)
+    return not why
 
 
 def _objection(
@@ -118,9 +139,27 @@ def _objection(
         return "the stored plan is not the plan that was approved"
     if stale:
         return f"{', '.join(stale)} changed after the plan was made"
-    if not store.consume_approval(conn, approval.id, at=now):
+    if not plan_store.consume_approval(conn, approval.id, at=now):
         return "the approval is not open for use: it has expired or was used before"
     return ""
+
+
+def _unknown(conn: Connection, mission: Mission) -> bool:
+    return any(entry.state == "unknown" for entry in journal.entries(conn, mission.id))
+
+
+def _ask_what_happened(conn: Connection, actor: Actor, mission: Mission, at: datetime) -> None:
+    """The call that was under way when the run was paused: its outcome is a person's to tell first."""
+    why = (
+        "whether the last call happened is unknown; look at the other side, then say so with"
+        f" `aicp mission resume {mission.id} --happened yes|no`"
+    )
+    store.change(conn, mission.id, at, run_state="paused", status="blocked", blocking_reason=why)
+    store.mark_stage(conn, mission.id, "Execute", "blocked", at=at, reason=why)
+    record(
+        conn, actor, "execution_paused", {"reason": "outcome_unknown"}, at=at, mission_id=mission.id,
+        correlation_id=mission.correlation_id, stage="Execute", status="warning",
+    )  # fmt: skip
 
 
 def _changed_data(plan: Plan, providers: dict[str, Provider] | Any) -> list[str]:

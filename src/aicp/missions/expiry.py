@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from aicp.kernel.db import Connection
 from aicp.kernel.jobs import enqueue
-from aicp.missions import flow, store
+from aicp.missions import flow, plan_store, store
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
@@ -35,10 +35,10 @@ def run(services: Services, mission: Mission, approval_id: str, phase: str) -> N
     actor, at = mission.agent("coordinator"), services.clock()
     with services.db.transaction(actor) as conn:
         mission = store.get(conn, mission.id, lock=True)
-        row = store.approval(conn, mission.id)
+        row = plan_store.approval(conn, mission.id)
         if row is None or row.id != approval_id or row.status != "requested":
             return
-        missing = missing_capacities(store.as_request(row, store.decisions(conn, row.id)))
+        missing = missing_capacities(plan_store.as_request(row, plan_store.decisions(conn, row.id)))
         common = {
             "at": at, "mission_id": mission.id, "correlation_id": mission.correlation_id,
             "stage": "Approve", "status": "warning",
@@ -50,10 +50,11 @@ def run(services: Services, mission: Mission, approval_id: str, phase: str) -> N
                 {"approver_roles": list(missing), "minutes_left": max(left, 0)}, **common,
             )  # fmt: skip
             return
-        store.settle_approval(conn, row.id, "expired", reason="nobody decided in time", at=at)
+        plan_store.settle_approval(conn, row.id, "expired", reason="nobody decided in time", at=at)
         record(conn, actor, "approval_expired", {"approver_roles": list(missing)}, **common)
-        flow.go_back(conn, actor, mission, "Plan", reason="the approval request expired", at=at)
-        store.mark_stage(conn, mission.id, "Plan", "ready", at=at)
+        stage = flow.decline(conn, actor, mission, reason="the approval request expired", at=at)
+        if stage == "Execute":
+            return
         store.change(
             conn, mission.id, at, status="ready",
             blocking_reason="the approval request expired; choose the play again to ask anew",

@@ -8,7 +8,7 @@ from typing import Any
 from aicp.errors import GateBlocked
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.jobs import enqueue
-from aicp.missions import store
+from aicp.missions import plan_store, store
 from aicp.missions.lifecycle import STAGES, Stage, following, invalidated, may_move
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
@@ -27,15 +27,24 @@ def lock_name(mission_id: str) -> str:
 
 
 def enqueue_stage(
-    conn: Connection, mission: Mission, stage: Stage, *, at: datetime | None = None
+    conn: Connection,
+    mission: Mission,
+    stage: Stage,
+    *,
+    at: datetime | None = None,
+    early: bool = False,
 ) -> None:
-    """Queue the job of a stage, once; low priorities wait longer (MI-8)."""
+    """Queue the job of a stage, once; low priorities wait longer (MI-8).
+
+    Args:
+        early: beside a job that waits for its time already.
+    """
     enqueue(
         conn,
         "mission.stage",
         {"tenant_id": str(mission.tenant_id), "mission_id": mission.id, "stage": stage},
         lock=lock_name(mission.id),
-        unique=f"{mission.id}:{stage}",
+        unique=f"{mission.id}:{stage}{':early' if early else ''}",
         at=at,
         priority=4 - mission.priority,
     )
@@ -78,17 +87,48 @@ def go_back(
         store.mark_stage(
             conn, mission.id, stage, "in_progress" if stage == to else "pending", at=at
         )
-    approval = store.approval(conn, mission.id)
-    if approval and approval.status in ("requested", "approved") and approval.consumed_at is None:
-        store.settle_approval(conn, approval.id, "voided", reason=reason, at=at)
-        record(
-            conn, actor, "approval_voided", {"reason": reason[:200]}, at=at, mission_id=mission.id,
-            correlation_id=mission.correlation_id, stage=mission.current_stage, status="warning",
-        )  # fmt: skip
+    void_request(conn, actor, mission, reason=reason, at=at)
     store.change(conn, mission.id, at, current_stage=to, plan_digest=None, status="in_progress",
                  blocking_reason="", step_count=0)  # fmt: skip
     _transition(conn, actor, mission, to, "rolled_back", at)
     return invalidated(to)
+
+
+def void_request(
+    conn: Connection, actor: Actor, mission: Mission, *, reason: str, at: datetime
+) -> None:  # fmt: skip
+    """End a request, or an approval that no run took into use; nothing when there is none."""
+    approval = plan_store.approval(conn, mission.id)
+    if approval is None or not approval.waits:
+        return
+    plan_store.settle_approval(conn, approval.id, "voided", reason=reason, at=at)
+    record(
+        conn, actor, "approval_voided", {"reason": reason[:200]}, at=at, mission_id=mission.id,
+        correlation_id=mission.correlation_id, stage=mission.current_stage, status="warning",
+    )  # fmt: skip
+
+
+def decline(
+    conn: Connection, actor: Actor, mission: Mission, *, reason: str, at: datetime
+) -> Stage:  # fmt: skip
+    """A request ended without an approval: plan again, or, when a run asked, let it stand where it is.
+
+    The run keeps the plan that it has an approval for. Only what is done can still be taken back.
+    """
+    used = plan_store.in_use(conn, mission.id)
+    if used is None:
+        go_back(conn, actor, mission, "Plan", reason=reason, at=at)
+        store.mark_stage(conn, mission.id, "Plan", "ready", at=at)
+        return "Plan"
+    why = f"{reason}; the run stays at step {mission.cursor_seq}: stop it, undo it, or ask for something else"
+    store.mark_stage(conn, mission.id, "Approve", "completed", at=at)
+    store.mark_stage(conn, mission.id, "Execute", "blocked", at=at, reason=why)
+    store.change(
+        conn, mission.id, at, current_stage="Execute", status="blocked", plan_digest=used.digest,
+        blocking_reason=why,
+    )  # fmt: skip
+    _transition(conn, actor, mission, "Execute", "returned", at)
+    return "Execute"
 
 
 def block(

@@ -11,7 +11,7 @@ from aicp.brain.planner import bound_safeguards
 from aicp.errors import BadInput, Forbidden, GateBlocked
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
-from aicp.missions import expiry, flow, offer, offered_fit, offered_play, rules, store
+from aicp.missions import expiry, flow, offer, offered_fit, offered_play, plan_store, rules, store
 from aicp.missions.lifecycle import Facts, reasons
 from aicp.missions.opening import open_providers
 from aicp.missions.services import Services
@@ -42,7 +42,7 @@ def run(services: Services, mission: Mission) -> None:
         return
     with services.db.transaction(actor) as conn:
         found = store.inspections(conn, mission.id)
-        precedents = store.precedents(conn)
+        precedents = plan_store.precedents(conn)
         rows = store.connections(conn, mission.id)
     plays = run_planner(
         brief,
@@ -64,7 +64,7 @@ def run(services: Services, mission: Mission) -> None:
         if mission.current_stage != "Plan":
             return
         at = services.clock()
-        store.replace_plays(conn, actor, mission.id, rehearsed)
+        plan_store.replace_plays(conn, actor, mission.id, rehearsed)
         _announce(conn, actor, mission, plays, at=at)
         _tell_fixes(conn, actor, mission, fixes, at=at)
         flow.wait(conn, mission, output={"ranked_plays": [play.id for play in plays]}, at=at)
@@ -90,7 +90,7 @@ def _take_offer(
         at = services.clock()
         for account, scopes in wanted.items():
             store.request_scopes(conn, mission.id, account, scopes)
-        store.replace_plays(conn, actor, mission.id, rehearsed)
+        plan_store.replace_plays(conn, actor, mission.id, rehearsed)
         plays = tuple(play for play, _ in rehearsed)
         if plays:
             _announce(conn, actor, mission, plays, at=at)
@@ -205,7 +205,7 @@ def select(
         mission = store.get(conn, mission_id)
     if mission.current_stage != "Plan":
         raise GateBlocked(f"the mission is in {mission.current_stage}; a play is chosen in Plan")
-    offered = {entry["rank"]: entry for entry in store.plays(conn, mission.id)}
+    offered = {entry["rank"]: entry for entry in plan_store.plays(conn, mission.id)}
     if not offered:
         raise GateBlocked(
             "the plays are not there yet", hint=f"see `aicp mission show {mission.id}`"
@@ -217,8 +217,8 @@ def select(
     rules.refuse_sequence(conn, services, mission, play)
     at = services.clock()
     plan = _bind(conn, mission, play, offered[rank]["rehearsal"])
-    store.select_play(conn, mission.id, rank, at=at)
-    digest = store.save_plan(conn, actor, plan, at=at)
+    plan_store.select_play(conn, mission.id, rank, at=at)
+    digest = plan_store.save_plan(conn, actor, plan, at=at)
     store.change(conn, mission.id, at, plan_digest=digest, step_count=len(play.steps))
     flow.enter(
         conn, actor, mission, at=at, output={"ranked_plays": sorted(offered), "selected": rank},
@@ -301,7 +301,7 @@ def _request(
     required = _required(plan)
     approval_id = new_id("a")
     expiry.enqueue_timers(conn, mission, approval_id, at=at, expires=expires)
-    store.request_approval(
+    plan_store.request_approval(
         conn, actor, approval_id=approval_id, mission_id=mission.id, digest=plan.digest,
         risk=plan.play.risk, required=required, at=at, expires_at=expires,
     )  # fmt: skip

@@ -11,11 +11,11 @@ from aicp.errors import BadInput, GateBlocked
 from aicp.evidence.bundle import Artifact, Damage, damaged, manifest_of, seal, verify
 from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
-from aicp.missions import grants, store
+from aicp.missions import grants, plan_store, store
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
-from aicp.trust import journal
+from aicp.trust import journal, tightenings
 
 
 def run(services: Services, mission: Mission) -> None:
@@ -171,8 +171,8 @@ def _kept(conn: Connection, mission_id: str) -> str:
 
 
 def _artifacts(conn: Connection, mission: Mission) -> list[Artifact]:
-    approval = store.approval(conn, mission.id)
-    plan = store.plan(conn, mission.id, mission.plan_digest) if mission.plan_digest else None
+    approval = plan_store.approval(conn, mission.id)
+    plan = plan_store.plan(conn, mission.id, mission.plan_digest) if mission.plan_digest else None
     findings = conn.execute(
         "select rule, message, facts, found_at from findings where mission_id = %s order by id",
         (mission.id,),
@@ -197,7 +197,7 @@ def _artifacts(conn: Connection, mission: Mission) -> list[Artifact]:
         Artifact(
             "plan.json", "application/json", _json(plan.model_dump(mode="json") if plan else None)
         ),
-        Artifact("approval.json", "application/json", _json(_approval(conn, approval))),
+        Artifact("approval.json", "application/json", _json(_approval(conn, mission.id, approval))),
         Artifact("calls.jsonl", "application/jsonl", _lines([_call(entry) for entry in calls])),
         Artifact("findings.jsonl", "application/jsonl", _lines([list(row) for row in findings])),
         Artifact("undo.jsonl", "application/jsonl", _lines([list(row) for row in undone])),
@@ -205,13 +205,18 @@ def _artifacts(conn: Connection, mission: Mission) -> list[Artifact]:
     ]
 
 
-def _approval(conn: Connection, row: store.ApprovalRow | None) -> Any:
+def _approval(conn: Connection, mission_id: str, row: plan_store.ApprovalRow | None) -> Any:
     if row is None:
         return None
     return {
         "id": row.id, "digest": row.digest, "risk": row.risk, "required": row.required,
         "status": row.status, "requested_at": row.requested_at, "expires_at": row.expires_at,
-        "consumed_at": row.consumed_at, "decisions": store.decisions(conn, row.id),
+        "consumed_at": row.consumed_at, "decisions": plan_store.decisions(conn, row.id),
+        "tightenings": [
+            {"safeguard": one.safeguard_id, "stands": one.guard.model_dump(mode="json"),
+             "approval": one.approval_id, "reason": one.reason, "by": one.by, "at": one.at}
+            for one in tightenings.of_mission(conn, mission_id)
+        ],
     }  # fmt: skip
 
 

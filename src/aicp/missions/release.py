@@ -7,7 +7,7 @@ from typing import Any
 
 from aicp.errors import DatabaseDown, UpstreamDown
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import store
+from aicp.missions import plan_store, store
 from aicp.missions.execute import enqueue_release, runner
 from aicp.missions.prepare import addresses_in
 from aicp.missions.reflect import complete_if_settled
@@ -16,12 +16,12 @@ from aicp.missions.store import Mission
 from aicp.telemetry.record import record
 from aicp.toolkits.model import Call, Found, Outcome
 from aicp.toolkits.providers.base import Provider, ProviderError
-from aicp.trust import journal, stops, traffic
+from aicp.trust import journal, stops, tightenings, traffic
 from aicp.trust.calls import Run, context_of
 from aicp.trust.limits import backoff
 from aicp.trust.objection import Objection
 from aicp.trust.operator_rules import denied
-from aicp.trust.plan import Plan, Safeguard, Step
+from aicp.trust.plan import Safeguard, Step
 from aicp.trust.safeguards import Breach, breaches
 from aicp.trust.windows import next_opening
 
@@ -51,11 +51,11 @@ def _run(services: Services, mission: Mission, seq: int) -> None:
     actor = mission.agent("executor")
     with services.db.transaction(actor) as conn:
         hold = journal.holds(conn, mission.id).get(seq)
-        approval = store.approval(conn, mission.id)
+        approval = plan_store.approval(conn, mission.id)
         mission = store.get(conn, mission.id)
         if not hold or hold[1] != "held" or mission.run_state != "held" or not approval:
             return
-        plan = store.plan(conn, mission.id, approval.digest)
+        plan = plan_store.plan(conn, mission.id, approval.digest)
         step_entry = next(
             e for e in journal.entries(conn, mission.id) if e.seq == seq and e.state == "done"
         )
@@ -89,7 +89,9 @@ def _leave(
 ) -> None:
     now = services.clock()
     step = run_.plan.play.steps[entry.seq - 1]
-    fresh = _refreshed(run_.plan, provider_reads(run_), step)
+    with run_.db.transaction(run_.actor) as conn:
+        known = _tightened(conn, run_)
+    fresh = _refreshed((*run_.plan.safeguards, *known), provider_reads(run_), step)
     key = f"{entry.key}.release.{failed}"
     with run_.db.transaction(run_.actor) as conn:
         mission = store.get(conn, run_.mission_id, lock=True)
@@ -100,7 +102,9 @@ def _leave(
             enqueue_release(conn, mission, entry.seq, hold[0])
             return
         args = entry.args | {"not_before": now.isoformat()}
-        broken = breaches(fresh, step, args, context_of(conn, run_, step, args, leaving=True))
+        fresh = (*fresh, *_tightened(conn, run_)[len(known) :])  # those that came while it looked
+        context = context_of(conn, run_, step, args, leaving=True, guards=fresh)
+        broken = breaches(fresh, step, args, context)
         if broken:
             _hold_back(conn, run_, mission, entry, broken[0], now)
             return
@@ -314,17 +318,25 @@ def provider_reads(run_: Run) -> dict[str, Provider]:
     return {name: p for name, p in run_.providers.items() if p.connection.toolkit == "table"}
 
 
-def _refreshed(plan: Plan, tables: dict[str, Provider], step: Step) -> tuple[Safeguard, ...]:
+def _tightened(conn: Connection, run_: Run) -> tuple[Safeguard, ...]:
+    """What stands beside the plan's safeguards, oldest first."""
+    rows = tightenings.beside(conn, run_.mission_id, run_.approval_id)
+    return tuple(one.guard for one in rows)
+
+
+def _refreshed(
+    guards: tuple[Safeguard, ...], tables: dict[str, Provider], step: Step
+) -> tuple[Safeguard, ...]:
     """The safeguards with exclusion lists as they stand now: who opted out since is left out."""
     if step.toolkit != "mail":
-        return plan.safeguards
+        return guards
     return tuple(
         guard.model_copy(
             update={"params": guard.params | {"addresses": _excluded_now(guard, tables)}}
         )
         if guard.kind == "exclusion" and guard.params.get("column")
         else guard
-        for guard in plan.safeguards
+        for guard in guards
     )
 
 

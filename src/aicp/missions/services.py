@@ -11,7 +11,7 @@ from aicp.evidence.stores.base import EvidenceStore
 from aicp.kernel.clock import Clock
 from aicp.kernel.db import Database
 from aicp.kernel.vault import Vault
-from aicp.trust.limits import Rules
+from aicp.trust.limits import Limits
 from aicp.trust.rulebook import RuleBook
 
 
@@ -31,5 +31,5 @@ class Services:
     providers: Mapping[str, str] = field(default_factory=dict)  # a user's own, by name
     toolkits: Mapping[str, str] = field(default_factory=dict)  # settings that connections look up
     vault: Vault | None = None  # secrets of connections; None: there are none
-    rules: Rules = field(default_factory=Rules)  # of calls to toolkits
+    limits: Limits = field(default_factory=Limits)  # of calls to toolkits
     executor_model: Any = None  # drives the approved calls; None is the plan itself

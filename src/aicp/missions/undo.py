@@ -48,6 +48,8 @@ def request(
     if dry_run:
         _enqueue(conn, mission, undo_id)
         return {"undo_id": undo_id, "steps": len(done), "dry_run": True}
+    if mission.run_state == "paused":
+        flow.void_request(conn, actor, mission, reason="the run is taken back", at=at)
     store.change(
         conn, mission.id, at, run_state="undoing", status="in_progress", blocking_reason=""
     )

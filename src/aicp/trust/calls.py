@@ -19,13 +19,13 @@ from aicp.kernel.db import Actor, Connection, Database
 from aicp.telemetry.record import record
 from aicp.toolkits.model import BeforeImage, Call, Found, Outcome, ToolSpec
 from aicp.toolkits.providers.base import Provider, ProviderError
-from aicp.trust import journal, stops, taint, traffic
+from aicp.trust import journal, stops, taint, tightenings, traffic
 from aicp.trust.checks import Objection, objection
 from aicp.trust.gate import Asked, Facts, Verdict, judge, resolve
 from aicp.trust.leaving import leaves, leaves_now, recipients
-from aicp.trust.limits import ATTEMPTS, Rules
-from aicp.trust.operator_rules import Rules as OperatorRules
-from aicp.trust.plan import Plan, Step
+from aicp.trust.limits import ATTEMPTS, Limits
+from aicp.trust.operator_rules import Rules
+from aicp.trust.plan import Plan, Safeguard, Step
 from aicp.trust.safeguards import Breach, Context, after, amount_of, breaches, rate_of, wait_until
 
 
@@ -60,6 +60,7 @@ class Memory:
     facts: Facts | None = None  # as the last call left them
     granted: Mapping[str, Sequence[str]] = field(default_factory=dict)  # scopes by account
     used: set[tuple[str, str]] = field(default_factory=set)  # account and scope, as they are kept
+    tightened: tuple[Safeguard, ...] = ()  # beside the plan's safeguards, at the last look
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ class Run:
     providers: Mapping[str, Provider]  # by account
     clock: Clock
     worker: str
-    operator: OperatorRules  # policies, labels and sequences
-    rules: Rules = field(default_factory=Rules)
+    operator: Rules  # policies, labels and sequences
+    limits: Limits = field(default_factory=Limits)
     priority: int = 2  # of the mission
     specs: dict[tuple[str, str], ToolSpec] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
@@ -169,7 +170,8 @@ def perform(run: Run, admitted: Admitted) -> Outcome:
             outcome = provider.execute(call, admitted.before)
             made = True
             post = provider.verify(call, admitted.before, outcome)
-            post = (*post, *after(run.plan.safeguards, step, call.args, outcome))
+            guards = (*run.plan.safeguards, *run.memory.tightened)
+            post = (*post, *after(guards, step, call.args, outcome))
         else:  # a read changes nothing to look after
             outcome, post = Outcome(provider.read(call)), ()
     except ProviderError as error:
@@ -268,11 +270,32 @@ def reconcile(run: Run, entry: journal.Entry) -> bool:
         _settle(run, step, entry.call, found.outcome, post=(), reconciled=True, started=run.clock())
         return True
     with run.db.transaction(run.actor) as conn:
-        objected = traffic.turn(conn, run, step, entry.call)
+        broken = _broken_since(conn, run, step, entry.call)
+        objected = traffic.turn(conn, run, step, entry.call) if not broken else None
+    if broken:
+        raise _broken(run, step, entry.call, broken, run.clock())
     if objected is not None and objected.retry_at is not None:
         raise _objected(run, step, objected)
     perform(run, Admitted(step, entry.call, entry.image, provider))
     return False
+
+
+def _broken_since(conn: Connection, run: Run, step: Step, call: Call) -> list[Breach]:
+    """What the call of an old intent breaks by now; then it is never made, and the journal says so."""
+    facts = facts_of(conn, run, lock=True)
+    # A rate has counted the intent itself already.
+    guards = tuple(
+        guard for guard in (*run.plan.safeguards, *facts.tightened) if guard.kind != "rate"
+    )
+    context = context_of(conn, run, step, call.args, guards=guards)
+    broken = breaches(guards, step, call.args, context)
+    if broken:
+        journal.finish(
+            conn, run.mission_id, call.key, state="failed", outcome=None, at=run.clock(),
+            error=f"nothing was called: {broken[0].why}",
+        )  # fmt: skip
+        traffic.ended(conn, run, step.toolkit, call.key, "void")
+    return broken
 
 
 def facts_of(conn: Connection, run: Run, *, lock: bool = False) -> Facts:
@@ -282,21 +305,37 @@ def facts_of(conn: Connection, run: Run, *, lock: bool = False) -> Facts:
         " coalesce(a.status, ''), a.consumed_at is not null,"
         " (select jsonb_object_agg(c.account, c.granted_scopes) from connections c where c.mission_id = m.id),"
         " (select count(*) from tool_calls t where t.mission_id = m.id and t.seq = m.cursor_seq + 1"
-        " and t.purpose = 'step' and t.state = 'failed')"
+        " and t.purpose = 'step' and t.state = 'failed'), m.tightenings,"
+        " case when m.tightenings > 0 then (select jsonb_agg(jsonb_build_array(t.approval_id, t.guard)"
+        " order by t.number) from tightenings t where t.mission_id = m.id) end"
         " from missions m left join approvals a on a.id = %s and a.mission_id = m.id where m.id = %s"
         + (" for no key update of m" if lock else ""),
         (run.approval_id, run.mission_id),
     ).fetchone()
     if row is None:
         raise CallDenied(f"there is no mission {run.mission_id}")
-    state, cursor, digest, approved, status, consumed, granted, failures = row
+    state, cursor, digest, approved, status, consumed, granted, failures, count, tightened = row
+    run.memory.tightened = _tightened(conn, run, int(str(count)), tightened)
     run.memory.granted = granted or {}  # type: ignore[assignment]
     outputs = journal.outputs(conn, run.mission_id) if _needs_outputs(run, int(str(cursor))) else {}
     return Facts(
         now=run.clock(), run_state=str(state), cursor=int(str(cursor)), plan_digest=str(digest),
         approved_digest=str(approved), approval_status=str(status), approval_consumed=bool(consumed),
         granted_scopes=_granted(run, int(str(cursor))), outputs=outputs, failures=int(str(failures)),  # type: ignore[arg-type]
+        tightened=run.memory.tightened,
     )  # fmt: skip
+
+
+def _tightened(conn: Connection, run: Run, count: int, rows: Any) -> tuple[Safeguard, ...]:
+    """What stands beside the plan's safeguards.
+
+    A statement that waited for the mission's row sees that row as it is now, and other tables as they
+    were when it began: when rows are missing, only a second look finds them.
+    """
+    found = rows or []
+    if len(found) == count:
+        return tightenings.standing(found, run.approval_id)
+    return tuple(one.guard for one in tightenings.beside(conn, run.mission_id, run.approval_id))
 
 
 def _granted(run: Run, cursor: int) -> frozenset[str]:
@@ -344,8 +383,9 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
         verdict = judge(asked, run.plan, spec, facts)
         numbered = f"{run.mission_id}.{step.seq}.{facts.failures}" == call.key
         at_cursor = facts.cursor + 1 == step.seq and numbered
+        guards = (*run.plan.safeguards, *facts.tightened)
         broken = breaches(
-            run.plan.safeguards, step, call.args, context_of(conn, run, step, call.args)
+            guards, step, call.args, context_of(conn, run, step, call.args, guards=guards)
         )
         well = verdict.allowed and at_cursor and not broken
         objected = objection(conn, run, step, call) if well else None
@@ -355,7 +395,7 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
                 conn, run.actor, run.mission_id, seq=step.seq, purpose="step", call=call,
                 tool=step.tool, account=step.account, mutates=step.mutates,
                 approval_id=run.approval_id, before=before, worker=run.worker, at=run.clock(),
-                verdicts={"gate": "ok", "safeguards": [g.id for g in run.plan.safeguards]},
+                verdicts={"gate": "ok", "safeguards": [g.id for g in guards]},
             )  # fmt: skip
             return
     _deny_unless(run, asked, verdict)
@@ -401,9 +441,15 @@ def _objected(run: Run, step: Step, objected: Objection) -> AicpError:
 
 
 def context_of(
-    conn: Connection, run: Run, step: Step, args: dict[str, Any], *, leaving: bool = False
-) -> Context:
-    """What the safeguards may know about a call."""
+    conn: Connection, run: Run, step: Step, args: dict[str, Any], *, leaving: bool = False,
+    guards: Sequence[Safeguard] | None = None,
+) -> Context:  # fmt: skip
+    """What the safeguards may know about a call.
+
+    Args:
+        guards: those that are asked; the plan's own when they are not told.
+    """
+    asked = run.plan.safeguards if guards is None else guards
     not_before = args.get("not_before")
     spec = run.spec(step.account, step.tool_name)
     return Context(
@@ -417,13 +463,13 @@ def context_of(
         leaving=leaving or leaves_now(step, spec),
         leaves=leaves(step, spec),
         spent=sum(amount_of(s.args) for s in run.plan.play.steps[: step.seq - 1] if s.mutates),
-        approved_as=_approved_as(conn, run),
+        approved_as=_approved_as(conn, run, asked),
         recent={
             guard.id: journal.uses_since(
                 conn, run.mission_id, str(guard.params.get("toolkit", "")),
                 run.clock() - timedelta(seconds=rate_of(guard)[1]),
             )
-            for guard in run.plan.safeguards
+            for guard in asked
             if guard.kind == "rate"
         },
     )  # fmt: skip
@@ -441,9 +487,9 @@ def _recipients_before(run: Run, step: Step) -> frozenset[str]:
     return frozenset(address for s in leaving for address in recipients(s.args))
 
 
-def _approved_as(conn: Connection, run: Run) -> frozenset[str]:
+def _approved_as(conn: Connection, run: Run, guards: Sequence[Safeguard]) -> frozenset[str]:
     """In which capacities the plan was approved, asked only where a safeguard wants to know."""
-    if not any(guard.kind == "approval" for guard in run.plan.safeguards):
+    if not any(guard.kind == "approval" for guard in guards):
         return frozenset()
     rows = conn.execute(
         "select capacity from approval_decisions where approval_id = %s and digest = %s"

@@ -13,7 +13,7 @@ import jsonschema
 
 from aicp.kernel.canonical import digest
 from aicp.toolkits.model import ToolSpec
-from aicp.trust.plan import Plan, Step
+from aicp.trust.plan import Plan, Safeguard, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Facts:
     approval_consumed: bool  # by this run: consumed when the run began
     granted_scopes: frozenset[str]
     outputs: dict[int, dict[str, Any]]  # data of finished steps by seq
+    tightened: tuple[Safeguard, ...] = ()  # what stands beside the plan's own safeguards by now
     failures: int = 0  # of the step at the cursor, without an effect; they number its next attempt
 
 

@@ -119,7 +119,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class Limits:
     """The limits that an installation sets."""
 
     usual: Quota = field(default_factory=Quota)

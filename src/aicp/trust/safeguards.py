@@ -105,7 +105,7 @@ def _window(guard: Safeguard, step: Step, _args: dict[str, Any], context: Contex
 def _exclusion(guard: Safeguard, _step: Step, args: dict[str, Any], context: Context) -> str:
     if set(context.to) & set(bare(guard.params.get("addresses", ()))):
         return f"the recipient is on the exclusion list ({guard.text})"
-    if str(args.get("key", "")) in {str(k) for k in guard.params.get("keys", ())}:
+    if "key" in args and str(args["key"]) in {str(k) for k in guard.params.get("keys", ())}:
         return f"row {args['key']} is on the exclusion list ({guard.text})"
     return ""
 

@@ -29,7 +29,7 @@ def turn(conn: Connection, run: Run, step: Step, call: Call) -> Objection | None
 
     It may take the breaker's one probe for this call, so it must be the last of the checks.
     """
-    now, quota = run.clock(), run.rules.quota(step.toolkit)
+    now, quota = run.clock(), run.limits.quota(step.toolkit)
     row = conn.execute(
         "select stop, failed, resume_at, probe, probe_until, tenant_mark, mission_mark"
         " from app.traffic(%s, %s, %s, %s, %s)",
@@ -100,7 +100,7 @@ def ended(conn: Connection, run: Run, toolkit: str, key: str, result: Result) ->
         (run.actor.tenant_id, toolkit),
     ).fetchone()
     before = Breaker(*row) if row else Breaker()  # type: ignore[arg-type]
-    after = limits.after(before, key, result, now, run.rules.cooldown)
+    after = limits.after(before, key, result, now, run.limits.cooldown)
     if after == before:
         return
     _keep(conn, run.actor, toolkit, after)
@@ -140,7 +140,9 @@ def _tell(conn: Connection, run: Run, toolkit: str, breaker: Breaker, at: dateti
 # For people -----------------------------------------------------------------------------------
 
 
-def overview(conn: Connection, actor: Actor, rules: limits.Rules, now: datetime) -> dict[str, Any]:
+def overview(
+    conn: Connection, actor: Actor, bounds: limits.Limits, now: datetime
+) -> dict[str, Any]:
     """Every toolkit that was called lately or failed: breaker, resume time, quota and what is used of it."""
     rows = conn.execute(
         "with used as (select split_part(tool, '.', 1) as toolkit, started_at from tool_calls"
@@ -150,20 +152,20 @@ def overview(conn: Connection, actor: Actor, rules: limits.Rules, now: datetime)
         " select k.toolkit, coalesce(b.failed, 0), b.resume_at, coalesce(b.probe, ''), b.probe_until,"
         " array(select started_at from used u where u.toolkit = k.toolkit)"
         " from kits k left join breakers b on b.toolkit = k.toolkit order by k.toolkit",
-        {"tenant": actor.tenant_id, "since": now - timedelta(seconds=_longest(rules))},
+        {"tenant": actor.tenant_id, "since": now - timedelta(seconds=_longest(bounds))},
     ).fetchall()
-    return {"toolkits": [_line(rules, now, *row) for row in rows], "usual": asdict(rules.usual)}
+    return {"toolkits": [_line(bounds, now, *row) for row in rows], "usual": asdict(bounds.usual)}
 
 
-def _longest(rules: limits.Rules) -> int:
-    return max(quota.seconds for quota in (rules.usual, *rules.own.values()))
+def _longest(bounds: limits.Limits) -> int:
+    return max(quota.seconds for quota in (bounds.usual, *bounds.own.values()))
 
 
 def _line(
-    rules: limits.Rules, now: datetime, toolkit: Any, failed: Any, resume_at: Any, probe: Any,
+    bounds: limits.Limits, now: datetime, toolkit: Any, failed: Any, resume_at: Any, probe: Any,
     until: Any, calls: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    breaker, quota = Breaker(failed, resume_at, probe, until), rules.quota(toolkit)
+    breaker, quota = Breaker(failed, resume_at, probe, until), bounds.quota(toolkit)
     since = now - timedelta(seconds=quota.seconds)
     return {
         "toolkit": toolkit, "state": breaker.state(now), "failed_calls": breaker.failed,
