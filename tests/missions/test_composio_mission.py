@@ -6,7 +6,6 @@ The sandbox runs in a process of its own and is reached by Composio's own SDK, a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -110,6 +110,10 @@ def give(
             code="other-scopes",
         ).on(mission.id, "TR-3")
     at, consent_id = services.clock(), new_id("c")
+    conn.execute(  # an earlier failure is history: whoever watches waits for this sign-in
+        "update connections set auth = 'needed' where mission_id = %s and account = %s and auth = 'failed'",
+        (mission.id, account),
+    )
     conn.execute(
         "insert into consents (id, tenant_id, mission_id, account, scopes, person_id, given_at, expires_at)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s)",
