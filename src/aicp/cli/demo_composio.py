@@ -64,7 +64,9 @@ def fly(stage: Stage, out: Printer) -> str:
         [
             (unasked == before and not before.accounts, "nothing was connected before anybody consented"),
             (all(c["sandbox"] for c in granted), f"{len(granted)} accounts, each of a SANDBOX"),
-            (all(c["scopes"]["requested"] == c["scopes"]["granted"] for c in granted), "scopes granted = requested"),
+            (all(c["scopes"]["requested"] == c["scopes"]["granted"] for c in granted)
+             and all(set(c["scopes"]["used"]) <= set(c["scopes"]["requested"]) for c in doc["connections"]),
+             "scopes granted = requested, and no other used"),
             (all(s["state"] == "done" for s in doc["run"]["steps"]) and changed.records != before.records,
              f"{len(doc['run']['steps'])} approved calls, each made once"),
             (all(s["status"] in ("restored", "already") for s in doc["undo"][0]["steps"]),
