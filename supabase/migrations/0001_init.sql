@@ -688,6 +688,39 @@ exception when unique_violation then
     null;
 end $$;
 
+-- The next job for a worker. The library's own function lets a job that waits for its time hold back
+-- every later job of its lock: the expiry of an approval would keep a grant from being taken back for
+-- a day. Here only jobs that are due, or running, hold a lock.
+create or replace function queue.procrastinate_fetch_job_v2(
+    target_queue_names character varying[], p_worker_id bigint
+) returns queue.procrastinate_jobs
+language plpgsql
+as $$
+declare
+    found_jobs queue.procrastinate_jobs;
+begin
+    with candidate as (
+        select jobs.* from queue.procrastinate_jobs as jobs
+        where jobs.status = 'todo'
+          and (target_queue_names is null or jobs.queue_name = any (target_queue_names))
+          and (jobs.scheduled_at is null or jobs.scheduled_at <= now())
+          and not exists (
+            select 1 from queue.procrastinate_jobs as others
+            where jobs.lock is not null and others.lock = jobs.lock
+              and (others.status = 'doing'
+                or (others.status = 'todo'
+                    and (others.scheduled_at is null or others.scheduled_at <= now())
+                    and (others.priority > jobs.priority
+                      or (others.priority = jobs.priority and others.id < jobs.id)))))
+        order by jobs.priority desc, jobs.id limit 1
+        for update of jobs skip locked
+    )
+    update queue.procrastinate_jobs as taken set status = 'doing', worker_id = p_worker_id
+    from candidate where taken.id = candidate.id
+    returning taken.* into found_jobs;
+    return found_jobs;
+end $$;
+
 -- How many workers gave a sign of life lately, for the health page.
 create function app.live_workers(seconds int) returns int
 language sql security definer stable set search_path = queue, pg_catalog

@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from procrastinate.sql import queries
 
 from aicp.kernel.db import Actor, Database
 from aicp.kernel.ids import new_uuid
@@ -92,6 +94,31 @@ def test_a_second_job_of_a_waiting_name_is_not_added_and_spoils_nothing(
         enqueue(conn, "slow", {"n": 3}, lock="l")
     add(db, 4, unique="one")
     assert [row[3]["n"] for row in jobs(owner)] == [1, 3]
+
+
+def test_a_job_whose_time_has_not_come_holds_nobody_of_its_lock_back(
+    database: tuple[Database, str, str],
+) -> None:
+    """By the very statement workers take jobs with; what is due or runs still holds the lock."""
+    db, url, _ = database
+    with db.transaction(ACTOR) as conn:
+        enqueue(
+            conn,
+            "timer",
+            {"n": 1},
+            lock="m",
+            at=datetime.now(UTC) + timedelta(hours=24),
+            priority=9,
+        )
+        enqueue(conn, "now", {"n": 2}, lock="m")
+        enqueue(conn, "next", {"n": 3}, lock="m")
+    taken: list[Any] = []
+    with psycopg.connect(url, autocommit=True, options="-c search_path=queue") as conn:
+        for _ in range(2):
+            row = conn.execute(queries["fetch_job"], {"queues": None, "worker_id": None}).fetchone()
+            assert row is not None
+            taken += [name for name in row if name in ("timer", "now", "next")]
+    assert taken == ["now"]
 
 
 def test_the_job_of_a_killed_worker_is_taken_over_and_finishes(

@@ -35,8 +35,13 @@ Doc = dict[str, Any]
 
 @click.command()
 @click.option("--intent", default=INTENT, help="Another mission on the same sandbox.")
+@click.option(
+    "--composio",
+    is_flag=True,
+    help="A mission on mail, contacts and chat instead: fictional accounts behind Composio's protocol.",
+)
 @click.option("--fast", is_flag=True, help="Print only headings and the proof.")
-def demo(intent: str, fast: bool) -> None:
+def demo(intent: str, composio: bool, fast: bool) -> None:
     """Run a real mission on a sandbox, and take it back.
 
     \b
@@ -47,19 +52,28 @@ def demo(intent: str, fast: bool) -> None:
     Examples:
       aicp demo
       aicp demo --intent "Normalise the phone numbers of all accounts in Germany"
+      aicp demo --composio
     """
+    if composio and intent != INTENT:
+        raise click.UsageError("--composio flies a ready plan; it takes no --intent")
+    from aicp.cli import demo_composio
+
     settings = from_env()
     home = settings.data_dir if settings.data_dir.name == "demo" else settings.data_dir / "demo"
     settings = replace(settings, data=str(home), file_roots="", database_url="")
     out = Printer(details=not fast)
     try:
-        stage = _set_up(settings, out)
-        proof = _fly(stage, intent, out)
-        _prove(stage, proof, out)
+        stage = set_up(settings, out, composio=composio)
+        if composio:
+            mission = demo_composio.fly(stage, out)
+        else:
+            proof = _fly(stage, intent, out)
+            _prove(stage, proof, out)
+            mission = proof.mission
     except BaseException:
         stop(home)
         raise
-    _what_next(stage, proof, out)
+    _what_next(stage, mission, out)
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,7 @@ class Stage:
     owner: Client
     delegate: Client
     began: float
+    composio: str = ""  # address of the sandbox that speaks Composio's protocol
 
 
 @dataclass(frozen=True)
@@ -109,7 +124,12 @@ class Printer:
         click.echo(f"  {label:<11} {text}")
 
 
-def _set_up(settings: Any, out: Printer) -> Stage:
+def set_up(settings: Any, out: Printer, *, composio: bool = False) -> Stage:
+    """A fresh sandbox, and the system on it.
+
+    Args:
+        composio: with the sandbox of Composio's protocol beside it.
+    """
     from aicp.cli.supervise import free_port
     from aicp.toolkits.sandbox import create, state_hash
 
@@ -118,7 +138,12 @@ def _set_up(settings: Any, out: Printer) -> Stage:
     shutil.rmtree(home / "sandbox", ignore_errors=True)
     smtp = free_port("127.0.0.1", 2525)
     made = create(home / "sandbox", today=date.today(), smtp_port=smtp)  # noqa: DTZ011  the user's day
-    start_detached(settings, [f"--sandbox={smtp}"])
+    options = [f"--sandbox={smtp}"]
+    port = free_port("127.0.0.1", 8790) if composio else 0
+    if composio:
+        shutil.rmtree(home / "composio", ignore_errors=True)
+        options.append(f"--composio={port}")
+    start_detached(settings, options)
     url = client.running(home)["url"]
     out.heading("SYSTEM", f"database, server and worker at {url}")
     out.line("sandbox", f"{home / 'sandbox'}")
@@ -126,7 +151,8 @@ def _set_up(settings: Any, out: Printer) -> Stage:
     out.line("state", f"sha256 {state_hash(home / 'sandbox')}")
     owner = Client(client.find(home, as_email=OWNER))
     delegate = Client(client.find(home, as_email=DELEGATE))
-    return Stage(home, home / "sandbox", made, owner, delegate, out.began)
+    address = f"http://127.0.0.1:{port}" if composio else ""
+    return Stage(home, home / "sandbox", made, owner, delegate, out.began, address)
 
 
 def _fly(stage: Stage, intent: str, out: Printer) -> Proof:
@@ -162,7 +188,7 @@ def _define(stage: Stage, intent: str, out: Printer) -> str:
         },
     )  # fmt: skip
     mission = made["id"]
-    doc = _until(stage, mission, lambda d: d["brief"] is not None)
+    doc = until(stage, mission, lambda d: d["brief"] is not None)
     out.heading("DEFINE", f"{mission}   read by: {_brain(doc)}")
     out.line("words", f"“{doc['intent']}”")
     for chip in doc["brief"]["chips"]:
@@ -180,7 +206,7 @@ def _define(stage: Stage, intent: str, out: Printer) -> str:
 
 
 def _prepare(stage: Stage, mission: str, out: Printer) -> None:
-    doc = _until(stage, mission, lambda d: d["stage"] not in ("Define", "Prepare"))
+    doc = until(stage, mission, lambda d: d["stage"] not in ("Define", "Prepare"))
     out.heading("PREPARE", f"coverage {doc['coverage_percent']:.0f} % (85 % opens the gate)")
     output = next(s["output"] for s in doc["stages"] if s["stage"] == "Prepare")
     parts = ", ".join(f"{p['name']} {p['percent']:.0f} %" for p in output["coverage"]["parts"])
@@ -199,7 +225,7 @@ def _prepare(stage: Stage, mission: str, out: Printer) -> None:
 
 
 def _plan(stage: Stage, mission: str, out: Printer) -> None:
-    doc = _until(stage, mission, lambda d: bool(d["plays"]))
+    doc = until(stage, mission, lambda d: bool(d["plays"]))
     out.heading("PLAN", f"{len(doc['plays'])} plays, ranked by counted facts")
     for offer in doc["plays"]:
         play, rehearsal = offer["play"], offer["rehearsal"]
@@ -218,7 +244,7 @@ def _plan(stage: Stage, mission: str, out: Printer) -> None:
 
 
 def _approve(stage: Stage, mission: str, out: Printer) -> None:
-    doc = _until(stage, mission, lambda d: d["approval"] is not None)
+    doc = until(stage, mission, lambda d: d["approval"] is not None)
     sheet = doc["approval"]
     out.heading(
         "APPROVE",
@@ -231,7 +257,7 @@ def _approve(stage: Stage, mission: str, out: Printer) -> None:
     no_return = sheet["undo"]["point_of_no_return"]
     out.line(
         "undo",
-        f"{_counted(sheet['undo']['tiers'])}; point of no return: {no_return or 'none while the mails are held'}",
+        f"{counted(sheet['undo']['tiers'])}; point of no return: {no_return or 'none while the mails are held'}",
     )
     out.always("digest", sheet["approval"]["digest"])
     for who, name in ((stage.owner, "owner"), (stage.delegate, "governance delegate")):
@@ -255,7 +281,7 @@ def _execute(stage: Stage, mission: str, out: Printer) -> Doc:
                 out.line(f"{step['seq']:>3} {step['undo_tier']}", _step(step))
         return doc["stage"] == "Reflect"
 
-    return _until(stage, mission, show)
+    return until(stage, mission, show)
 
 
 def _evidence(stage: Stage, mission: str, out: Printer) -> None:
@@ -269,7 +295,7 @@ def _evidence(stage: Stage, mission: str, out: Printer) -> None:
 def _undo(stage: Stage, mission: str, out: Printer) -> Doc:
     stage.owner.post(f"/api/missions/{mission}/undo", {"reason": "the demo takes everything back"})
     over = ("undone", "undo_stopped")
-    doc = _until(stage, mission, lambda d: d["run_state"] in over and len(d["bundles"]) > 1)
+    doc = until(stage, mission, lambda d: d["run_state"] in over and len(d["bundles"]) > 1)
     steps = doc["undo"][0]["steps"]
     counts = {
         status: sum(s["status"] == status for s in steps) for status in {s["status"] for s in steps}
@@ -305,24 +331,29 @@ def _prove(stage: Stage, proof: Proof, out: Printer) -> None:
         raise Conflict("the demo's proof does not hold", hint=f"look into {stage.home / 'logs'}")
 
 
-def _what_next(stage: Stage, proof: Proof, out: Printer) -> None:
+def _what_next(stage: Stage, mission: str, out: Printer) -> None:
     url = stage.owner.place.url
     link = url + stage.owner.post("/api/login-link")["path"]
-    program = _program()
+    called = program()
     out.heading("NEXT")
     out.always("console", url)
     out.always("sign in", f"{link}   (once, within 30 minutes)")
     for words in (
-        f"{program} --demo mission show {proof.mission}",
-        f"{program} --demo evidence verify {proof.mission}",
-        f'{program} demo --intent "Normalise the phone numbers of all accounts in Germany"',
+        f"{called} --demo mission show {mission}",
+        f"{called} --demo evidence verify {mission}",
+        f'{called} demo --intent "Normalise the phone numbers of all accounts in Germany"',
     ):
         out.always("try", words)
-    out.always("stop", f"{program} --demo down")
+    out.always("stop", f"{called} --demo down")
 
 
-def _until(stage: Stage, mission: str, ready: Callable[[Doc], bool]) -> Doc:
+def until(
+    stage: Stage, mission: str, ready: Callable[[Doc], bool], *, blocked: bool = False
+) -> Doc:
     """The mission's document once it is as wanted.
+
+    Args:
+        blocked: it is blocked meanwhile, by what is being waited for.
 
     Raises:
         Conflict: the mission is blocked and nobody will mend it here.
@@ -334,7 +365,7 @@ def _until(stage: Stage, mission: str, ready: Callable[[Doc], bool]) -> Doc:
         doc = stage.owner.get(f"/api/missions/{mission}")
         if ready(doc):
             return doc
-        if doc["status"] == "blocked":
+        if doc["status"] == "blocked" and not blocked:
             raise Conflict(f"the mission is blocked in {doc['stage']}: {doc['blocking_reason']}")
         time.sleep(0.1)
     raise TimedOut(f"the mission is still in {doc.get('stage')} after {PATIENCE:.0f} seconds")
@@ -349,10 +380,10 @@ def _step(step: Doc) -> str:
 
 
 def _tiers(steps: list[Doc]) -> str:
-    return _counted(Counter(step["undo_tier"] for step in steps if step["mutates"]))
+    return counted(Counter(step["undo_tier"] for step in steps if step["mutates"]))
 
 
-def _counted(tiers: Mapping[str, int]) -> str:
+def counted(tiers: Mapping[str, int]) -> str:
     return ", ".join(f"{tier} × {count}" for tier, count in sorted(tiers.items()))
 
 
@@ -361,7 +392,7 @@ def _brain(doc: Doc) -> str:
     return "rules planner, no language model" if brain == "rules" else brain
 
 
-def _program() -> str:
+def program() -> str:
     """How this program was called, as it may be typed again."""
     name = Path(sys.argv[0])
     if name.suffix == ".py":  # python -m

@@ -133,7 +133,8 @@ class Supervisor:
         self._remember()
 
     def _overrides(self) -> dict[str, str]:
-        return {
+        own = self.settings.composio_url
+        return ({"COMPOSIO_BASE_URL": own} if own else {}) | {
             "AICP_HOLD_SECONDS": self.settings.hold_seconds,
             "AICP_FILE_ROOTS": ":".join(str(root) for root in self.settings.roots),
             "AICP_HEARTBEAT_SECONDS": self.settings.heartbeat_seconds,

@@ -30,7 +30,10 @@ SANDBOX_PEOPLE = (
 @click.option("--port", help="Port to bind to; a busy one moves to the next free one.")
 @click.option("--workers", help="Worker processes.")
 @click.option("--sandbox", type=int, hidden=True, help="With the demo's people and mail server.")
-def up(detach: bool, port: str | None, workers: str | None, sandbox: int | None) -> None:
+@click.option("--composio", type=int, hidden=True, help="With Composio's sandbox on this port.")
+def up(
+    detach: bool, port: str | None, workers: str | None, sandbox: int | None, composio: int | None
+) -> None:
     """Start database, server and workers, and keep them alive until Ctrl-C.
 
     \b
@@ -45,7 +48,7 @@ def up(detach: bool, port: str | None, workers: str | None, sandbox: int | None)
         start_detached(settings, [f"--{k}={v}" for k, v in given.items() if v])
         click.echo(f"aicp is up at {client.running(settings.data_dir)['url']}   stop: aicp down")
         return
-    run(settings, sandbox=sandbox)
+    run(settings, sandbox=sandbox, composio=composio)
 
 
 @click.command()
@@ -60,8 +63,12 @@ def down() -> None:
     click.echo("stopped" if stop(data) else "nothing was running")
 
 
-def run(settings: Settings, *, sandbox: int | None = None) -> None:
-    """Supervise in the foreground. What this system writes is its user's alone to read."""
+def run(settings: Settings, *, sandbox: int | None = None, composio: int | None = None) -> None:
+    """Supervise in the foreground. What this system writes is its user's alone to read.
+
+    Args:
+        sandbox, composio: ports of the demo's mail server and of Composio's sandbox.
+    """
     os.umask(0o077)
     from aicp.cli.supervise import Supervisor
 
@@ -69,6 +76,11 @@ def run(settings: Settings, *, sandbox: int | None = None) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, _frame: stopping.append(number))
     extra = {"smtp": _sandbox_smtp(settings, sandbox)} if sandbox else {}
+    if composio:
+        settings = replace(settings, composio_url=f"http://127.0.0.1:{composio}")
+        place = settings.data_dir / "composio"
+        serve = ["aicp.toolkits.sandbox.composio.serve", f"--dir={place}", f"--port={composio}"]
+        extra |= {"composio": serve}
     supervisor = Supervisor(settings, extra, say=lambda line: click.echo(f"aicp: {line}", err=True))
     try:
         url = supervisor.start()

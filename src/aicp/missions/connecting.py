@@ -133,6 +133,12 @@ def _settle(
         (sorted(grant.scopes), sorted(probe.fails), mission.id, row.account),
     )
     _compare(conn, actor, mission, row, link, grant, probe, at)
+    if mission.run_state == "undo_stopped":
+        store.change(
+            conn, mission.id, at, readiness="ready",
+            blocking_reason="signed in again; undo again to take back what is left",
+        )  # fmt: skip
+        return
     if mission.current_stage == "Execute":
         reauthorise.ask_again(conn, mission, at=at)
         return

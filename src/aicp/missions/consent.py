@@ -53,6 +53,7 @@ def wanted(
 
 def ask(conn: Connection, mission: Mission, asked: list[Wanted]) -> GateBlocked:
     """Keep what would be asked for where people see it; the refusal says what to do."""
+    rows = {row.account: row for row in store.connections(conn, mission.id)}
     for one in asked:
         conn.execute(
             "update connections set wanted_scopes = %s, requested_scopes = %s,"
@@ -60,9 +61,14 @@ def ask(conn: Connection, mission: Mission, asked: list[Wanted]) -> GateBlocked:
             " where mission_id = %s and account = %s",
             (Jsonb(one.scopes), sorted(one.scopes), mission.id, one.account),
         )
+    first = rows[asked[0].account]
+    missing = sorted(asked[0].scopes.keys() - set(first.granted_scopes))
     names = ", ".join(one.account for one in asked)
+    short = f"{first.account} was granted without {', '.join(missing)}; " * bool(
+        first.granted_scopes
+    )
     return GateBlocked(
-        f"{names} must be signed in to",
+        f"{short}{names} must be signed in to",
         hint=f"read what it may do and consent: aicp mission connect {mission.id} {asked[0].account}",
         code="needs_auth",
     )
@@ -104,6 +110,10 @@ def give(
             code="other-scopes",
         ).on(mission.id, "TR-3")
     at, consent_id = services.clock(), new_id("c")
+    conn.execute(  # an earlier failure is history: whoever watches waits for this sign-in
+        "update connections set auth = 'needed' where mission_id = %s and account = %s and auth = 'failed'",
+        (mission.id, account),
+    )
     conn.execute(
         "insert into consents (id, tenant_id, mission_id, account, scopes, person_id, given_at, expires_at)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s)",
@@ -131,6 +141,9 @@ def give(
 
 
 def may_connect(mission: Mission, row: ConnectionRow) -> bool:
-    """Prepare, or the one exception: a paused run whose grant expired under it (TR-2, TR-16)."""
-    expired = mission.run_state == "paused" and row.auth in ("expired", "linking", "failed")
-    return mission.current_stage == "Prepare" or (mission.current_stage == "Execute" and expired)
+    """Prepare, or the one exception: a run or an undo whose grant ended under it (TR-2, TR-16)."""
+    ended = row.auth in ("expired", "linking", "failed", "needed")
+    paused = mission.current_stage == "Execute" and mission.run_state == "paused"
+    return mission.current_stage == "Prepare" or (
+        ended and (paused or mission.run_state == "undo_stopped")
+    )

@@ -59,10 +59,12 @@ def run(services: Services, mission: Mission, account: str) -> None:
         if mission.run_state in ("undoing", "running", "held"):
             enqueue_for(conn, mission, account, at + AGAIN)
             return
+        refs = _refs(conn, mission, row)
     try:
         provider = open_one(services, row, actor)
         if isinstance(provider, NeedsConsent):
-            provider.revoke(row.auth_ref)
+            for ref in refs:
+                provider.revoke(ref)
     except ProviderError as error:
         with services.db.transaction(actor) as conn:
             journal.find(
@@ -90,6 +92,16 @@ def run(services: Services, mission: Mission, account: str) -> None:
             at=at, mission_id=mission.id, correlation_id=mission.correlation_id,
             stage=mission.current_stage, status="success",
         )  # fmt: skip
+
+
+def _refs(conn: Connection, mission: Mission, row: ConnectionRow) -> list[str]:
+    """The grant in use, and those of earlier sign-ins: a later one replaces them only here."""
+    earlier = conn.execute(
+        "select ref from connect_links where mission_id = %s and account = %s"
+        " and status in ('initiated', 'approved')",
+        (mission.id, row.account),
+    )
+    return sorted({row.auth_ref, *(str(ref) for (ref,) in earlier)})
 
 
 def _forget(conn: Connection, mission: Mission, row: ConnectionRow) -> None:

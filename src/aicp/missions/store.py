@@ -354,11 +354,13 @@ def grant(conn: Connection, mission_id: str, account: str, scopes: Sequence[str]
 
 
 def request_scopes(conn: Connection, mission_id: str, account: str, scopes: Sequence[str]) -> None:
-    """Ask for exactly these scopes; where no sign-in is needed they are granted with it."""
+    """Where no sign-in is needed, these scopes are granted as they are asked for.
+
+    What a person signed in to keeps what that person was asked for.
+    """
     conn.execute(
-        "update connections set requested_scopes = %(scopes)s,"
-        " granted_scopes = case when auth = 'none' then %(scopes)s else granted_scopes end"
-        " where mission_id = %(mission)s and account = %(account)s",
+        "update connections set requested_scopes = %(scopes)s, granted_scopes = %(scopes)s"
+        " where mission_id = %(mission)s and account = %(account)s and auth = 'none'",
         {"scopes": sorted(scopes), "mission": mission_id, "account": account},
     )
 

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from aicp.errors import DatabaseDown, UpstreamDown
 from aicp.kernel.db import Actor, Connection
-from aicp.missions import grants, store
+from aicp.missions import grants, reauthorise, store
 from aicp.missions.opening import open_providers
 from aicp.missions.reflect import seal_bundle
 from aicp.missions.services import Services
@@ -23,7 +23,7 @@ from aicp.missions.store import Mission
 from aicp.missions.undo import steps_of
 from aicp.telemetry.record import record
 from aicp.toolkits.model import Found, Reconciled, UndoResult, UndoStatus
-from aicp.toolkits.providers.base import Provider, ProviderError
+from aicp.toolkits.providers.base import NeedsConsent, Provider, ProviderError
 from aicp.trust import journal
 
 
@@ -166,8 +166,25 @@ def _take_back(
         result = _undo_one(providers[entry.account], entry)
         _note_step(services, actor, mission, asked, entry, result)
         if result.status is UndoStatus.CONFLICT:
-            return f"step {entry.seq}: {result.why or 'somebody changed it since'}"
+            why = f"step {entry.seq}: {result.why or 'somebody changed it since'}"
+            return f"{why}{_sign_in_again(services, actor, mission, providers[entry.account])}"
     return ""
+
+
+def _sign_in_again(services: Services, actor: Actor, mission: Mission, provider: Provider) -> str:
+    """How to go on when the undo stopped because a grant is gone; "" when that is not why (TR-16)."""
+    account = provider.connection.account
+    ref = str(provider.connection.config.get("auth_ref") or "")
+    if not isinstance(provider, NeedsConsent):
+        return ""
+    try:
+        if ref and provider.grant(ref).state == "approved":
+            return ""
+    except ProviderError:
+        return ""
+    with services.db.transaction(actor) as conn:
+        reauthorise.expire(conn, mission, account, at=services.clock())
+    return f" (sign in again: aicp mission connect {mission.id} {account}; then undo again)"
 
 
 def _undo_one(provider: Provider, entry: journal.Entry) -> UndoResult:
@@ -216,7 +233,7 @@ def _close(services: Services, actor: Actor, mission: Mission, asked: Asked, sto
     at = services.clock()
     with services.db.transaction(actor) as conn:
         steps = steps_of(conn, asked.id)
-        left = [step for step in steps if step["status"] == "impossible"]
+        left = [step for step in steps if step["status"] == "impossible" or step["residue"]]
         whole = not stopped and not left
         conn.execute(
             "update undo_runs set state = %s, finished_at = %s where id = %s",
@@ -226,7 +243,7 @@ def _close(services: Services, actor: Actor, mission: Mission, asked: Asked, sto
             return
         _set_state(conn, mission, asked, stopped, left, at)
         if not stopped and not asked.to_step:
-            grants.enqueue_all(conn, mission, at=at)
+            grants.enqueue_all(conn, mission, at=at, undone=True)
         record(
             conn, actor, "undo_completed",
             {"actions_reversed": sum(s["status"] in ("restored", "already") for s in steps),
@@ -234,6 +251,14 @@ def _close(services: Services, actor: Actor, mission: Mission, asked: Asked, sto
             at=at, mission_id=mission.id, correlation_id=mission.correlation_id, stage="Execute",
             status="success" if whole else "warning",
         )  # fmt: skip
+
+
+def _stays(left: list[dict[str, Any]]) -> list[str]:
+    """What an undo that went through leaves out there, named."""
+    gone = sum(step["status"] == "impossible" for step in left)
+    told = [f"{gone} effects had already left and stay"] if gone else []
+    residue = [s for s in left if s["residue"] and s["status"] != "impossible"]
+    return told + [f"something of step {s['seq']} stays: {s['residue']}" for s in residue[:3]]
 
 
 def _set_state(
@@ -246,7 +271,7 @@ def _set_state(
             conn, mission.id, at, run_state="undone_partly", status="blocked", blocking_reason=why
         )
         return
-    reason = stopped or (f"{len(left)} effects had already left and stay" if left else "")
+    reason = stopped or "; ".join(_stays(left))
     store.change(
         conn, mission.id, at, run_state="undo_stopped" if stopped else "undone",
         status="blocked" if stopped else "completed", blocking_reason=reason,

@@ -588,7 +588,7 @@ def _events(conn: Connection, run: Run, step: Step, latency: int, *, reconciled:
     record(
         conn, run.actor, "composio_tool_call",
         {"toolkit": step.toolkit, "action": step.tool_name, "latency_ms": latency,
-         "outcome": "success", "provider": "local"}, **common,
+         "outcome": "success", "provider": run.providers[step.account].connection.provider}, **common,
     )  # fmt: skip
     record(
         conn, run.actor, "execution_step_completed",

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
+from aicp.kernel.canonical import digest
 from aicp.toolkits.sandbox.composio.gmail import GMAIL
 from aicp.toolkits.sandbox.composio.hubspot import HUBSPOT
 from aicp.toolkits.sandbox.composio.kit import Json, Tool, Toolkit
@@ -24,6 +26,7 @@ TOOLS: dict[str, tuple[Toolkit, Tool]] = {
     tool.slug: (kit, tool) for kit in TOOLKITS.values() for tool in kit.tools
 }
 FILE = "state.json"
+STAMPS = frozenset({"updatedAt"})
 LOGS = 500  # executions that are remembered
 
 
@@ -77,6 +80,20 @@ def fresh() -> Json:
         "links": {},
         "logs": [],
     }
+
+
+def records_hash(data: Json) -> str:
+    """SHA-256 over the records of some toolkits.
+
+    Without the stamps that the service sets itself at each change: nobody can set them back.
+    """
+    return digest(_unstamped(data))
+
+
+def _unstamped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _unstamped(part) for name, part in value.items() if name not in STAMPS}
+    return value
 
 
 def new_id(state: Json, prefix: str) -> str:
