@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from aicp.errors import GateBlocked
 from aicp.missions import consent, define, disconnect, offer
 from aicp.missions.define import NewMission
 from aicp.missions.sources import Sources
@@ -145,6 +146,7 @@ def test_from_consent_to_undone_on_three_toolkits(desk: Flight, box: Box) -> Non
     assert wanted["slack"]["slack:write"] == "post messages as you, and delete what was posted"
     assert set(wanted["hubspot"]) == {"hubspot:contacts.read", "hubspot:contacts.write"}
     assert all(c["sandbox"] for c in doc["connections"])
+    assert doc["next"] == f"aicp mission connect {mission}"
     assert accounts_of(box) == {}
     sign_in_everywhere(desk, mission)
     doc = desk.doc(mission)
@@ -196,6 +198,46 @@ def test_a_narrow_grant_keeps_it_in_prepare_and_names_what_is_missing(
     desk.call(disconnect.request, mission, "gmail")
     desk.work()
     assert set(accounts_of(box).values()) <= {"REVOKED"}
+
+
+def test_an_open_link_opens_nothing_and_its_account_stays_marked_as_a_sandbox(
+    desk: Flight, box: Box
+) -> None:
+    mission = begin(desk, DRAFT, POST)
+    desk.call(
+        consent.give, mission, "slack", scopes=sorted(account(desk, mission, "slack")["wanted"])
+    )
+    desk.work()
+    sign_in(desk, mission, "gmail")
+    row = account(desk, mission, "slack")
+    assert (row["auth"], row["problem"], row["sandbox"]) == ("linking", "", True)
+    with pytest.raises(GateBlocked, match="open link"):
+        sign_in(desk, mission, "slack")
+    assert press(row["link"]["url"], "deny").is_success
+    desk.clock.advance(seconds=3)
+    desk.work()
+    row = account(desk, mission, "slack")
+    assert (row["auth"], row["link"]["why"]) == ("failed", "The person denied access")
+    sign_in(desk, mission, "slack")
+    assert desk.doc(mission)["stage"] == "Plan"
+
+
+def test_who_disconnects_in_the_run_may_sign_in_again_and_go_on(desk: Flight, box: Box) -> None:
+    mission = approved(desk, CONTACT, POST)
+    box.knobs({"do": "rate_limit", "tool": "SLACK_SEND_MESSAGE", "times": 1, "retry_after": 60})
+    desk.work()
+    desk.call(disconnect.request, mission, "slack", by="gabriela")
+    desk.work()
+    assert (desk.doc(mission)["run_state"], account(desk, mission, "slack")["auth"]) == (
+        "paused",
+        "revoked",
+    )
+    sign_in(desk, mission, "slack")
+    desk.approve(mission)
+    desk.clock.advance(seconds=60)  # what Slack asked for is kept
+    desk.work()
+    assert desk.doc(mission)["stage"] == "Reflect"
+    assert len(box.data("slack")["messages"]["C0SALES"]) == 1
 
 
 def test_a_broader_grant_is_a_finding_and_the_plan_gets_no_more_of_it(
