@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from aicp.api.server import make_server
+from aicp.cli.supervise import free_port
 from aicp.console.pages import routers
 from aicp.web import SESSION_COOKIE
 from console_visitor import Visitor, secret_for
@@ -30,3 +34,18 @@ def visit(flight: Flight, server: Any) -> Any:
         return Visitor(http)
 
     return as_
+
+
+@pytest.fixture
+def address(server: Any) -> Iterator[str]:
+    """The console on a real port, ended afterwards."""
+    port = free_port("127.0.0.1", 0)
+    run = uvicorn.Server(uvicorn.Config(server, port=port, log_config=None))
+    thread = threading.Thread(target=run.run)
+    thread.start()
+    while not run.started:
+        thread.join(0.02)
+        assert thread.is_alive()
+    yield f"http://127.0.0.1:{port}"
+    run.should_exit = run.force_exit = True
+    thread.join(10)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from aicp.cli.supervise import free_port
 from aicp.people import sessions
 from aicp.web import SESSION_COOKIE
 from console_visitor import secret_for
@@ -50,21 +47,6 @@ def issues_on_disk(flight: Flight) -> Path:
     folder = give_issues(flight)
     fill(folder)
     return folder
-
-
-@pytest.fixture
-def address(server: Any) -> Iterator[str]:
-    """The console on a real port, ended afterwards."""
-    port = free_port("127.0.0.1", 0)
-    run = uvicorn.Server(uvicorn.Config(server, port=port, log_config=None))
-    thread = threading.Thread(target=run.run)
-    thread.start()
-    while not run.started:
-        thread.join(0.02)
-        assert thread.is_alive()
-    yield f"http://127.0.0.1:{port}"
-    run.should_exit = run.force_exit = True
-    thread.join(10)
 
 
 @pytest.fixture

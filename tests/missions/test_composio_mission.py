@@ -10,35 +10,23 @@ from typing import Any
 
 import pytest
 
-from aicp.missions import consent, define, disconnect, offer
-from aicp.missions.define import NewMission
-from aicp.missions.sources import Sources
-from aicp.toolkits.sandbox.composio.kit import VERSION
+from aicp.errors import GateBlocked
+from aicp.missions import consent, disconnect, view
 from aicp.toolkits.sandbox.composio.store import records_hash
 from flight import Flight, land, take_off
+from sandboxed import (
+    CONTACT,
+    DRAFT,
+    KITS,
+    LABEL,
+    POST,
+    READ,
+    account,
+    begin,
+    sign_in,
+    sign_in_everywhere,
+)
 from toolkits.world_composio import Box, press, sandbox
-
-KITS = ("gmail", "hubspot", "slack")
-DRAFT = {
-    "tool": "gmail.create_email_draft", "account": "gmail",
-    "args": {"recipient_email": "ana.silva@acme.example", "subject": "Renewal", "body": "Dear Ana"},
-}  # fmt: skip
-LABEL = {
-    "tool": "gmail.add_label_to_email", "account": "gmail",
-    "args": {"message_id": "m-1", "add_label_ids": ["Label_1"]},
-}  # fmt: skip
-CONTACT = {
-    "tool": "hubspot.update_contact", "account": "hubspot",
-    "args": {"contactId": "101", "properties": {"phone": "+1 312 555 0147", "lifecyclestage": "opportunity"}},
-}  # fmt: skip
-POST = {
-    "tool": "slack.send_message", "account": "slack",
-    "args": {"channel": "C0SALES", "text": "Ana's draft is ready."},
-}  # fmt: skip
-READ = {
-    "tool": "gmail.fetch_message_by_message_id", "account": "gmail", "args": {"message_id": "m-1"},
-}  # fmt: skip
-FOUR = (DRAFT, LABEL, CONTACT, POST)
 
 
 @pytest.fixture(scope="module")
@@ -67,52 +55,6 @@ def desk(flight: Flight, box: Box) -> Iterator[Flight]:
 def world(box: Box) -> str:
     """The records of every toolkit, in one hash."""
     return records_hash({kit: box.data(kit) for kit in KITS})
-
-
-def begin(
-    desk: Flight, *steps: dict[str, Any], safeguards: list[dict[str, Any]] | None = None
-) -> str:
-    """A mission with a ready plan, both acknowledgements given."""
-    given = steps or FOUR
-    plan = {
-        "title": "Renew Acme",
-        "steps": list(given),
-        "safeguards": safeguards or [],
-        "reason": "May is near.",
-    }
-    accounts = [kit for kit in KITS if any(step["account"] == kit for step in given)]
-    sources = Sources(connect=tuple(f"composio:{kit}@{VERSION}" for kit in accounts))
-    actor = desk.people["riley"]
-    with desk.app.transaction(actor) as conn:
-        new = NewMission("", sources, plan=offer.read(plan))
-        mission = define.create(conn, actor, desk.app.services, new)
-    desk.work()
-    desk.ack(mission, "riley")
-    desk.ack(mission, "gabriela")
-    desk.work()
-    return mission
-
-
-def account(desk: Flight, mission: str, kit: str) -> dict[str, Any]:
-    return next(c for c in desk.doc(mission)["connections"] if c["account"] == kit)
-
-
-def sign_in(
-    desk: Flight, mission: str, kit: str, decision: str = "approve", *scopes: str
-) -> dict[str, Any]:
-    """Consent as the owner, follow the link and press; returns the connection."""
-    desk.call(consent.give, mission, kit, scopes=sorted(account(desk, mission, kit)["wanted"]))
-    desk.work()
-    link = account(desk, mission, kit)["link"]
-    assert press(link["url"], decision, *scopes).is_success
-    desk.clock.advance(seconds=3)
-    desk.work()
-    return account(desk, mission, kit)
-
-
-def sign_in_everywhere(desk: Flight, mission: str) -> None:
-    for row in desk.doc(mission)["connections"]:
-        sign_in(desk, mission, row["account"])
 
 
 def approved(desk: Flight, *steps: dict[str, Any], **more: Any) -> str:
@@ -145,6 +87,7 @@ def test_from_consent_to_undone_on_three_toolkits(desk: Flight, box: Box) -> Non
     assert wanted["slack"]["slack:write"] == "post messages as you, and delete what was posted"
     assert set(wanted["hubspot"]) == {"hubspot:contacts.read", "hubspot:contacts.write"}
     assert all(c["sandbox"] for c in doc["connections"])
+    assert doc["next"] == f"aicp mission connect {mission}"
     assert accounts_of(box) == {}
     sign_in_everywhere(desk, mission)
     doc = desk.doc(mission)
@@ -162,6 +105,10 @@ def test_from_consent_to_undone_on_three_toolkits(desk: Flight, box: Box) -> Non
     assert world(box) != before
     assert box.data("hubspot")["contacts"]["101"]["properties"]["lifecyclestage"] == "opportunity"
     assert [b["occasion"] for b in doc["bundles"]] == ["execution"]
+    with desk.app.transaction(desk.people["riley"]) as conn:
+        told = view.events(conn, mission, after=0)
+    made = [e["context"] for e in told if e["event"] == "composio_tool_call"]
+    assert [one["provider"] for one in made] == ["composio"] * 4
     used = {c["account"]: c["scopes"]["used"] for c in doc["connections"]}
     assert used == {
         "gmail": ["gmail:compose", "gmail:label"],
@@ -196,6 +143,46 @@ def test_a_narrow_grant_keeps_it_in_prepare_and_names_what_is_missing(
     desk.call(disconnect.request, mission, "gmail")
     desk.work()
     assert set(accounts_of(box).values()) <= {"REVOKED"}
+
+
+def test_an_open_link_opens_nothing_and_its_account_stays_marked_as_a_sandbox(
+    desk: Flight, box: Box
+) -> None:
+    mission = begin(desk, DRAFT, POST)
+    desk.call(
+        consent.give, mission, "slack", scopes=sorted(account(desk, mission, "slack")["wanted"])
+    )
+    desk.work()
+    sign_in(desk, mission, "gmail")
+    row = account(desk, mission, "slack")
+    assert (row["auth"], row["problem"], row["sandbox"]) == ("linking", "", True)
+    with pytest.raises(GateBlocked, match="open link"):
+        sign_in(desk, mission, "slack")
+    assert press(row["link"]["url"], "deny").is_success
+    desk.clock.advance(seconds=3)
+    desk.work()
+    row = account(desk, mission, "slack")
+    assert (row["auth"], row["link"]["why"]) == ("failed", "The person denied access")
+    sign_in(desk, mission, "slack")
+    assert desk.doc(mission)["stage"] == "Plan"
+
+
+def test_who_disconnects_in_the_run_may_sign_in_again_and_go_on(desk: Flight, box: Box) -> None:
+    mission = approved(desk, CONTACT, POST)
+    box.knobs({"do": "rate_limit", "tool": "SLACK_SEND_MESSAGE", "times": 1, "retry_after": 60})
+    desk.work()
+    desk.call(disconnect.request, mission, "slack", by="gabriela")
+    desk.work()
+    assert (desk.doc(mission)["run_state"], account(desk, mission, "slack")["auth"]) == (
+        "paused",
+        "revoked",
+    )
+    sign_in(desk, mission, "slack")
+    desk.approve(mission)
+    desk.clock.advance(seconds=60)  # what Slack asked for is kept
+    desk.work()
+    assert desk.doc(mission)["stage"] == "Reflect"
+    assert len(box.data("slack")["messages"]["C0SALES"]) == 1
 
 
 def test_a_broader_grant_is_a_finding_and_the_plan_gets_no_more_of_it(

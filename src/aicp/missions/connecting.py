@@ -11,7 +11,7 @@ from aicp.kernel.db import Actor, Connection
 from aicp.kernel.ids import new_id
 from aicp.kernel.jobs import enqueue
 from aicp.missions import flow, reauthorise, store
-from aicp.missions.consent import LASTS, may_connect
+from aicp.missions.consent import LASTS, may_connect, open_link
 from aicp.missions.opening import open_one
 from aicp.missions.services import Services
 from aicp.missions.store import ConnectionRow, Mission
@@ -50,6 +50,8 @@ def start(services: Services, mission: Mission, consent_id: str) -> None:
         if used is None:
             return
         account, scopes = str(used[0]), [str(s) for s in used[1]]  # type: ignore[union-attr]
+        if open_link(conn, mission.id, account):
+            return  # two consents at once: the first has its link
         row = _row(conn, mission, account)
         if not may_connect(mission, row) or sorted(row.wanted_scopes) != scopes:
             _find(conn, actor, mission, "TR-2", f"a consent for {account} came too late", at)

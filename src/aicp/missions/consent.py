@@ -109,9 +109,12 @@ def give(
             hint=f"read them again: aicp mission connect {mission.id} {account}",
             code="other-scopes",
         ).on(mission.id, "TR-3")
+    if link := open_link(conn, mission.id, account):
+        raise GateBlocked(f"{account} has an open link already", hint=f"open it: {link}")
     at, consent_id = services.clock(), new_id("c")
     conn.execute(  # an earlier failure is history: whoever watches waits for this sign-in
-        "update connections set auth = 'needed' where mission_id = %s and account = %s and auth = 'failed'",
+        "update connections set auth = 'needed' where mission_id = %s and account = %s"
+        " and auth in ('failed', 'revoked')",
         (mission.id, account),
     )
     conn.execute(
@@ -140,9 +143,18 @@ def give(
     return {"consent_id": consent_id, "account": account, "scopes": sorted(scopes)}
 
 
+def open_link(conn: Connection, mission_id: str, account: str) -> str:
+    """The address of the link that waits for a person; "" when there is none."""
+    row = conn.execute(
+        "select url from connect_links where mission_id = %s and account = %s and status = 'initiated'",
+        (mission_id, account),
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def may_connect(mission: Mission, row: ConnectionRow) -> bool:
     """Prepare, or the one exception: a run or an undo whose grant ended under it (TR-2, TR-16)."""
-    ended = row.auth in ("expired", "linking", "failed", "needed")
+    ended = row.auth in ("expired", "linking", "failed", "needed", "revoked")
     paused = mission.current_stage == "Execute" and mission.run_state == "paused"
     return mission.current_stage == "Prepare" or (
         ended and (paused or mission.run_state == "undo_stopped")

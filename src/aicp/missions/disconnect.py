@@ -98,7 +98,7 @@ def _refs(conn: Connection, mission: Mission, row: ConnectionRow) -> list[str]:
     """The grant in use, and those of earlier sign-ins: a later one replaces them only here."""
     earlier = conn.execute(
         "select ref from connect_links where mission_id = %s and account = %s"
-        " and status in ('initiated', 'approved')",
+        " and status <> 'failed'",
         (mission.id, row.account),
     )
     return sorted({row.auth_ref, *(str(ref) for (ref,) in earlier)})

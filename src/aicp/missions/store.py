@@ -295,7 +295,8 @@ class ConnectionRow:
                     f"{path} is a link now and leads to another place",
                     hint="put the file back, or start a new mission on the other one",
                 )
-        config = self.config | ({"auth_ref": self.auth_ref} if self.auth_ref else {})
+        granted = self.auth_ref and self.auth == "active"  # a link that is still open opens nothing
+        config = self.config | ({"auth_ref": self.auth_ref} if granted else {})
         return ToolConnection(self.toolkit, self.account, config, work_dir, self.provider)
 
     @property

@@ -55,6 +55,8 @@ def document(conn: Connection, mission: Mission) -> dict[str, Any]:
 
 def next_command(mission: Mission) -> str:
     """The command that moves this mission on, or "" when only waiting helps."""
+    if mission.status == "blocked" and mission.readiness == "needs_auth":
+        return f"aicp mission connect {mission.id}"
     key = (
         "blocked"
         if mission.status == "blocked"
