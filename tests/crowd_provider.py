@@ -37,6 +37,7 @@ from aicp.trust.plan import Plan, Play, Provenance, Step
 TOOLKIT = "crm"
 OUTAGE = 1.2  # seconds in which every call fails for good
 OUTAGE_AT = 30  # the attempt it begins with
+OUTAGE_CALLS = 8  # that many fail however slow the machine is
 NOTE = ToolSpec(
     name="crm.note", title="Write a note", description="Adds one note.",
     args_schema={
@@ -104,7 +105,7 @@ class Flaky:
         if attempt < OUTAGE_AT:
             return False
         began = rows(self.folder, "attempts")[OUTAGE_AT - 1]["at"]
-        return time.time() < began + OUTAGE
+        return attempt < OUTAGE_AT + OUTAGE_CALLS or time.time() < began + OUTAGE
 
     def _append(self, name: str, row: Json) -> int:
         """Add a line under a lock of all processes; returns how many there are."""

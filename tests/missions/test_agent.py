@@ -43,7 +43,7 @@ def test_an_agent_reads_proposes_and_makes_what_people_approved(flight: Flight) 
     assert flight.state() == before
     flight.select(mission)
     assert "approved" in status(flight, mission)["waits_for"]
-    flight.approve(mission)
+    flight.approve(mission, naming=True)
     flight.work()
     assert [step(flight, mission)["step"] for _ in range(4)] == [1, 2, 3, 4]
     flight.work()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from aicp.errors import BadInput, Forbidden, GateBlocked
-from aicp.missions import approve, control, plan, policies, rules, store
+from aicp.missions import approve, control, plan, policies, store
 from aicp.toolkits.catalogue import builtin
 from aicp.trust import declarations
 from aicp.trust.policy import Source
@@ -173,10 +173,10 @@ def test_a_value_that_a_run_meets_is_named_by_a_person_and_the_run_goes_on(fligh
     with flight.app.transaction(flight.people["riley"]) as conn:
         row = store.get(conn, mission)
         with pytest.raises(Forbidden):
-            rules.name_values(conn, flight.people["sam"], flight.app.services, row, needed)
+            approve.name(conn, flight.people["sam"], flight.app.services, row.id, needed)
         with pytest.raises(BadInput):
-            rules.name_values(conn, flight.people["riley"], flight.app.services, row, [" "])
-        rules.name_values(conn, flight.people["riley"], flight.app.services, row, needed)
+            approve.name(conn, flight.people["riley"], flight.app.services, row.id, [" "])
+        approve.name(conn, flight.people["riley"], flight.app.services, row.id, needed)
     flight.call(control.resume, mission)
     flight.work()
     assert flight.doc(mission)["run_state"] in ("held", "finished")

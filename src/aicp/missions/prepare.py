@@ -78,6 +78,9 @@ def _fit_offer(
         if mission.current_stage != "Prepare":
             return
         at = services.clock()
+        declarations.remember(
+            conn, actor, (s for p in providers.values() for s in p.tools()), at=at
+        )
         _grant(conn, actor, mission, resources, providers, at=at, wanted=wanted)
         _open_gate(conn, actor, mission, covered, at=at, wrong=wrong)
 

@@ -159,9 +159,10 @@ def name_values(
         raise Forbidden("you have no say in this mission, so you cannot name a value for it")
     if len(given) > MOST_NAMED or any(not one.strip() for one in given):
         raise BadInput(f"name from 1 to {MOST_NAMED} values, none of them empty")
-    forms = [taint.same_form(one) for one in given]
+    both = (form for one in given for form in (one.strip(), taint.same_form(one)))
+    forms = list(dict.fromkeys(both))  # as an address, and to the letter where it is no recipient
     declarations.name_values(conn, actor, mission.id, forms, at=services.clock())
-    return forms
+    return [taint.same_form(one) for one in given]
 
 
 def _heard(conn: Connection, mission_id: str) -> list[tuple[str, str]]:
