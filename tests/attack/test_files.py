@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_a_file_turned_into_a_link_after_the_mission_was_made_is_not_followed(fl
 
 
 def test_tenants_that_name_no_mail_folder_do_not_share_one(flight: Flight, tmp_path: Path) -> None:
-    other = take_off(tmp_path / "other", flight.url)
+    other = take_off(tmp_path / f"other{uuid4().hex[:8]}", flight.url)
     try:
         folders = set()
         for one in (flight, other):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
@@ -399,7 +400,10 @@ def test_the_command_can_change_nothing_and_reaches_nobody(tested: Path) -> None
     assert said.startswith("wrote\n")
     devices = "fd full null random shm stderr stdin stdout urandom zero "
     assert said.endswith(f"\n0\n0\n{devices}")  # no route, no secret, no disk
-    assert "touched': Read-only file system" in said
+    # /tmp is empty in there, everything else cannot be written
+    why = re.search(r"touched': (.+)", said)
+    assert why is not None
+    assert why[1] in ("Read-only file system", "No such file or directory")
     assert not (Path(__file__).parent / "touched").exists()
     assert "secret" not in said
     assert mine.read_text() == "mine"
