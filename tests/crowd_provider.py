@@ -192,7 +192,7 @@ def approved(
         config = {"place": str(place), "seed": seed}
         made = Connection(TOOLKIT, account, config, provider=provider)
         store.add_connection(conn, actor, mission_id, made)
-        store.grant(conn, mission_id, account, [NOTE.scope])
+        store.request_scopes(conn, mission_id, account, [NOTE.scope])
         plan_store.request_approval(
             conn, actor, approval_id=approval_id, mission_id=mission_id, digest=digest, risk="low",
             required=("owner",), at=at, expires_at=at + timedelta(hours=1),

@@ -459,6 +459,8 @@ def test_a_rehearsal_without_a_copy_checks_everything_does_nothing_and_says_so(
         _, before, outcome = apply(dry, CREATE)
         assert outcome == Outcome({"dry_run": True}, before.version)
         assert dry.undo(CREATE, before, outcome).status is UndoStatus.ALREADY
+        with pytest.raises(ProviderError, match="lets nothing go"):
+            dry.release(CREATE, outcome)
         with pytest.raises(ProviderError, match="needs another start"):
             dry.before(Call("mcp_notes.create", {"name": "two", "text": "x"}, "k"))
     assert provider.state_hash() == start

@@ -346,14 +346,6 @@ def describe_connection(
     )
 
 
-def grant(conn: Connection, mission_id: str, account: str, scopes: Sequence[str]) -> None:
-    """Local toolkits need no sign-in: what a play requests is granted, and no more."""
-    conn.execute(
-        "update connections set requested_scopes = %s, granted_scopes = %s where mission_id = %s and account = %s",
-        (sorted(scopes), sorted(scopes), mission_id, account),
-    )
-
-
 def request_scopes(conn: Connection, mission_id: str, account: str, scopes: Sequence[str]) -> None:
     """Where no sign-in is needed, these scopes are granted as they are asked for.
 

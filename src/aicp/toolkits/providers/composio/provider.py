@@ -26,7 +26,7 @@ from aicp.toolkits.providers import Where
 from aicp.toolkits.providers.base import Connection, Grant, Link, Probe, Provider, ProviderError
 from aicp.toolkits.providers.composio import consent
 from aicp.toolkits.providers.composio.declared import Declared, Read, declared
-from aicp.toolkits.providers.composio.dry import DryRun
+from aicp.toolkits.providers.composio.dry import ComposioDryRun
 from aicp.toolkits.providers.composio.effects import Effect, effect_of
 from aicp.toolkits.providers.composio.failures import RECONNECT
 from aicp.toolkits.providers.composio.paths import plain, without
@@ -164,7 +164,7 @@ class ComposioProvider:
     @contextmanager
     def rehearsal(self) -> Iterator[Provider]:
         """A dry run: an account of somebody else's service cannot be copied, the sandbox's no more."""
-        yield DryRun(self)
+        yield ComposioDryRun(self)
 
     # --- signing in ---
 

@@ -25,13 +25,14 @@ from aicp.toolkits.model import (
     UndoTier,
 )
 from aicp.toolkits.providers.base import Connection, Provider, ProviderError
+from aicp.toolkits.providers.dry import DryRun
 from aicp.toolkits.providers.local.checked import checked
 from aicp.toolkits.providers.local.done import Done
 from aicp.toolkits.providers.local.files import locked
 from aicp.toolkits.providers.mcp.answers import looked, state_of, version_of
 from aicp.toolkits.providers.mcp.declared import server_called
 from aicp.toolkits.providers.mcp.form import Server, Tool
-from aicp.toolkits.providers.mcp.rehearsal import Dry, copied
+from aicp.toolkits.providers.mcp.rehearsal import copied
 from aicp.toolkits.providers.mcp.server import Listing, ToolFailed, remote
 from aicp.toolkits.providers.mcp.session import HIDDEN
 from aicp.toolkits.providers.mcp.specs import Offer, offer
@@ -190,7 +191,7 @@ class McpProvider:
     def rehearsal(self) -> Iterator[Provider]:
         """On a copy when the declaration says how; else everything is checked and nothing is done."""
         if self._declared.rehearse is None:
-            yield Dry(self)
+            yield DryRun(self)
             return
         folder = Path(self._declared.rehearse.copy_of)
         with copied(self.connection, self._server.name, self._declared, folder) as (private, copy):

@@ -12,19 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from aicp.toolkits.model import (
-    BeforeImage,
-    Call,
-    Found,
     Json,
-    Outcome,
-    Reconciled,
-    Resource,
-    ToolSpec,
-    UndoResult,
-    UndoStatus,
 )
-from aicp.toolkits.providers.base import Connection, Provider, ProviderError
-from aicp.toolkits.providers.local.checked import checked
+from aicp.toolkits.providers.base import Connection, ProviderError
 from aicp.toolkits.providers.local.files import private_folder, unreadable
 from aicp.toolkits.providers.mcp.form import Server
 from aicp.toolkits.providers.mcp.server import Listing, Remote, remote
@@ -55,55 +45,6 @@ class Moved:
 
     def where(self, folder: str) -> Path:
         return Path(self._there({"folder": folder})["folder"])
-
-
-class Dry:
-    """Every step is checked against the real server, and none is carried out.
-
-    Outcomes are marked `dry`; later steps see the world as it is, not as earlier ones would leave it.
-    """
-
-    def __init__(self, real: Provider) -> None:
-        self.connection = real.connection
-        self._real = real
-
-    def tools(self) -> tuple[ToolSpec, ...]:
-        return self._real.tools()
-
-    def describe(self) -> Resource:
-        return self._real.describe()
-
-    def read(self, call: Call) -> Json:
-        return self._real.read(call)
-
-    def before(self, call: Call) -> BeforeImage:
-        return self._real.before(call)
-
-    def execute(self, call: Call, before: BeforeImage) -> Outcome:
-        checked(self.tools(), call, mutates=True)
-        return Outcome({"dry_run": True}, before.version)
-
-    def verify(self, call: Call, before: BeforeImage, outcome: Outcome) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
-
-    def reconcile(self, call: Call, before: BeforeImage) -> Reconciled:  # noqa: ARG002
-        return Reconciled(Found.NOT_DONE)
-
-    def undo(self, call: Call, before: BeforeImage, outcome: Outcome) -> UndoResult:  # noqa: ARG002
-        return UndoResult(UndoStatus.ALREADY, why="nothing was carried out")
-
-    def release(self, call: Call, outcome: Outcome) -> Outcome:
-        return self._real.release(call, outcome)
-
-    def reconcile_release(self, call: Call, outcome: Outcome) -> Reconciled:
-        return self._real.reconcile_release(call, outcome)
-
-    def state_hash(self) -> str:
-        return self._real.state_hash()
-
-    @contextmanager
-    def rehearsal(self) -> Iterator[Provider]:
-        yield self
 
 
 @contextmanager
