@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo up test lint types check bench screenshots clean
+.PHONY: help install lock demo up test lint types check bench schema screenshots clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ test: check ## the whole suite
 
 bench: install ## side-by-side benchmarks, as ratios
 	@$(BIN)/python -m bench
+
+schema: install ## what is made from the schema file: its lock file
+	@$(BIN)/python scripts/schema.py
 
 screenshots: install ## the console's key screens, in Chromium
 	@scripts/chromium.sh

@@ -7,6 +7,10 @@ create schema if not exists app;
 revoke all on schema app from public;
 grant usage on schema app to authenticated, service_role;
 grant usage on schema public to authenticated, service_role;
+-- Supabase lets these roles do anything with whatever is made in public; here each table says who may.
+alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;
+alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;
+alter default privileges in schema public revoke all on functions from anon, authenticated, service_role;
 
 -- Which file built this database; a different hash is drift.
 create table app.meta (

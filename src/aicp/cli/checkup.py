@@ -187,7 +187,7 @@ def _inside(url: str, apply: str) -> list[Check]:
     except psycopg.OperationalError as error:
         why = str(error).strip().splitlines()[-1]
         fix = "start it, or mend DATABASE_URL (host, port, login, password, sslmode)"
-        return [Check("database", "fail", f"{_safely(place, url)} does not answer: {why}", fix)]
+        return [Check("database", "fail", f"{place(url)} does not answer: {why}", fix)]
     except psycopg.ProgrammingError:
         raise BadInput("DATABASE_URL is not a PostgreSQL URL") from None
     with conn:
@@ -198,13 +198,6 @@ def _inside(url: str, apply: str) -> list[Check]:
             _roles(conn, apply),
             _clock(conn),
         ]
-
-
-def _safely(place: Callable[[str], str], url: str) -> str:
-    try:
-        return place(url)
-    except ValueError:
-        return "the database of DATABASE_URL"
 
 
 def _schema(conn: Any, apply: str) -> Check:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
-from aicp.cli.edge import Here, Verbs, json_option, pass_here, put, say, suggest
+from aicp.cli.edge import Here, Verbs, json_option, lines, pass_here, put, say, suggest
+from aicp.errors import AicpError, BadInput, NotFound
 from aicp.settings import Settings, from_env
+
+if TYPE_CHECKING:
+    from aicp.schema.check import Report
+
+DRIFT = 5  # a gate that is shut: nothing is deployed on a schema nobody wrote down (PC-4)
 
 
 @click.group(cls=Verbs)
 def db() -> None:
-    """The database schema.
+    """The database schema: applied once, and held against its one file.
 
     \b
-    Example:
+    Examples:
       aicp db apply
+      aicp db diff
     """
 
 
@@ -49,16 +59,135 @@ def apply(here: Here, as_json: bool) -> None:
     suggest(here, "aicp up")
 
 
+@db.command()
+@click.option(
+    "--against",
+    type=click.Choice(["shadow", "lock"]),
+    default="shadow",
+    show_default=True,
+    help="A database built beside it for a moment, or the committed lock file.",
+)
+@click.option(
+    "--supabase/--no-supabase",
+    default=None,
+    help="Leave out what Supabase itself keeps (default: look whether it is Supabase).",
+)
+@json_option
+def diff(against: str, supabase: bool | None, as_json: bool) -> int:
+    """What differs from the one schema file, roles included. Exit 0 clean, 5 drift (OP-3, PC-4).
+
+    \b
+    + is there and should not be, - is missing, ~ is other than written (expected → found). The shadow is
+    built on the same server in a transaction that is rolled back; where the login may not make databases
+    the lock file serves. Nothing is changed; drift is recorded as the event schema_drift_detected.
+
+    \b
+    Examples:
+      aicp db diff
+      aicp db diff --json | jq .changes
+      AICP_OWNER_DATABASE_URL=postgresql://owner@db/app DATABASE_URL=postgresql://app@db/app aicp db diff
+    """
+    from aicp.schema.check import check
+    from aicp.schema.diff import lines as told
+
+    settings = from_env()
+    with target(settings) as where:
+        report = check(where.owner_url, login=where.login, platform=supabase, against=against)
+        if report.changes:
+            _raise_event(where.url, report, env=settings.env)
+    if as_json:
+        put({"where": where.name, **report.as_dict()})
+        return DRIFT if report.changes else 0
+    lines(told(report.changes))
+    for note in [*report.notes, *(f"not compared inside: {name}" for name in report.unchecked)]:
+        say(note)
+    if report.changes:
+        count = len(report.changes)
+        say(f"\n{count} difference{'s' * (count > 1)} on {where.name}: drift (OP-3)")
+        say(
+            "fix: take them back, or write them into the schema file and deploy that; no ad hoc migrations"
+        )
+        return DRIFT
+    say(f"clean: {where.name} is what the schema file makes; fingerprint {report.fingerprint[:16]}")
+    return 0
+
+
+def _raise_event(url: str, report: Report, *, env: str) -> None:
+    """Tell every tenant; a database too broken to take the event is said, and stays drift."""
+    from psycopg import Error
+
+    from aicp.kernel.clock import system_clock
+    from aicp.kernel.db import Database
+    from aicp.people.tenants import every_tenant
+    from aicp.telemetry.logs import configure
+    from aicp.telemetry.record import record
+
+    configure("cli", env=env, level="WARNING")  # the event's log line is not our output
+    db = Database(url, name="cli", size=1)
+    try:
+        for conn, actor in every_tenant(db):
+            record(
+                conn, actor, "schema_drift_detected",
+                {"change_count": len(report.changes), "kinds": report.kinds,
+                 "against": report.against, "fingerprint": report.fingerprint},
+                at=system_clock(), status="error",
+            )  # fmt: skip
+    except (AicpError, Error) as error:
+        say(f"the event schema_drift_detected could not be recorded: {str(error).splitlines()[0]}")
+    finally:
+        db.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A database to look at: as its owner, as the product, and what to call it."""
+
+    owner_url: str
+    url: str
+    login: str
+    name: str
+
+
+@contextmanager
+def target(settings: Settings) -> Iterator[Target]:
+    """DATABASE_URL, or the embedded server of the data folder, started for a moment if need be.
+
+    Raises:
+        NotFound: there is no database yet.
+    """
+    from aicp.kernel import postgres
+    from aicp.schema.apply import LOGIN
+
+    owner = settings.owner_database_url or settings.database_url
+    if owner:
+        login = _parts(settings.database_url).get("user", "")
+        apart = login and login != _parts(owner).get("user")
+        yield Target(owner, settings.database_url or owner, login if apart else LOGIN, place(owner))
+        return
+    if not (settings.data_dir / "postgres.json").exists():
+        raise NotFound(f"there is no database in {settings.data_dir} yet", hint="run `aicp up`")
+    ran = postgres.running(settings.data_dir) is not None
+    cluster = postgres.start(settings.data_dir)
+    try:
+        yield Target(
+            cluster.owner_url, cluster.url, LOGIN, f"the embedded server of {settings.data_dir}"
+        )
+    finally:
+        if not ran:
+            postgres.stop(settings.data_dir)
+
+
 def apply_outside(settings: Settings) -> tuple[bool, str]:
     """Apply as the owner, and let the product's own login take on its roles."""
     from aicp.schema.apply import LOGIN
     from aicp.schema.apply import apply as apply_schema
 
     owner = settings.owner_database_url or settings.database_url
-    app = urlsplit(settings.database_url)
-    if settings.database_url and app.username and app.username != urlsplit(owner).username:
-        login, password = unquote(app.username), unquote(app.password or "")
-        return apply_schema(owner, login=login, password=password), place(owner)
+    app = _parts(settings.database_url)
+    if app.get("user") and app["user"] != _parts(owner).get("user"):
+        return apply_schema(owner, login=app["user"], password=app.get("password", "")), place(
+            owner
+        )
     return apply_schema(owner, login=LOGIN), place(owner)
 
 
@@ -78,7 +207,27 @@ def _embedded(settings: Settings) -> tuple[bool, str]:
 
 
 def place(url: str) -> str:
-    """Host, port and database of a URL; never its login or password."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.hostname or 'local socket'}{port}{parts.path}"
+    """Host, port and database of a URL or a libpq string; never its login or password."""
+    parts = _parts(url)
+    port = f":{parts['port']}" if "port" in parts else ""
+    return f"{parts.get('host') or 'local socket'}{port}/{parts.get('dbname', '')}"
+
+
+def _parts(url: str) -> dict[str, str]:
+    """What libpq reads out of a URL or a `host=… dbname=…` string.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        return {
+            name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None
+        }
+    except ProgrammingError:
+        raise BadInput(
+            "DATABASE_URL is not a PostgreSQL URL",
+            hint="write postgresql://login@host:5432/database",
+        ) from None

@@ -21,6 +21,7 @@ from aicp.errors import BadInput, DatabaseDown
 
 Connection = psycopg.Connection[tuple[object, ...]]
 _Cursor = psycopg.Cursor[tuple[object, ...]]
+NOBODY = UUID(int=0)  # acts where no person does: the system itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 from structlog.contextvars import bound_contextvars
 
 from aicp.errors import AicpError, Conflict, DatabaseDown
-from aicp.kernel.db import Actor
+from aicp.kernel.db import NOBODY, Actor
 from aicp.missions import (
     connecting,
     consent,
@@ -38,7 +38,6 @@ STAGE_JOBS: dict[Stage, Callable[[Services, Mission], None]] = {
     "Execute": execute.run,
     "Reflect": reflect.run,
 }
-NOBODY = UUID(int=0)
 
 
 def tasks(services: Services) -> dict[str, Callable[..., None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from psycopg.rows import class_row
 
 from aicp.errors import BadInput, Conflict, NotFound
-from aicp.kernel.db import Actor, Connection
+from aicp.kernel.db import NOBODY, Actor, Connection, Database
 from aicp.kernel.ids import new_uuid
 
 ROLES = (
@@ -106,6 +107,15 @@ def people_of(conn: Connection, tenant_id: UUID) -> list[Person]:
         )
         .fetchall()
     )
+
+
+def every_tenant(db: Database) -> Iterator[tuple[Connection, Actor]]:
+    """A transaction in each tenant, one after the other, in which the system itself acts."""
+    with db.service() as conn:
+        tenants = [UUID(str(row[0])) for row in conn.execute("select id from tenants").fetchall()]
+    for tenant in tenants:
+        with db.transaction(Actor(tenant, NOBODY)) as conn:
+            yield conn, Actor(tenant, NOBODY)
 
 
 def email_of(conn: Connection, person_id: UUID) -> str:

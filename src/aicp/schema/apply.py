@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from procrastinate.schema import SchemaManager
@@ -51,8 +51,7 @@ def apply(owner_url: str, *, login: str = LOGIN, password: str | None = None) ->
             if _current(conn):
                 return False
             _make_roles(conn, login, password)
-            _make_queue(conn, login)
-            conn.execute(schema_sql())  # type: ignore[arg-type]  # our own file, many statements
+            build(conn, login)
             conn.execute("insert into app.meta (schema_sha256) values (%s)", (schema_sha256(),))
     except psycopg.Error as error:
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -61,6 +60,12 @@ def apply(owner_url: str, *, login: str = LOGIN, password: str | None = None) ->
             hint="check DATABASE_URL, and that its login may create roles and schemas (AICP_OWNER_DATABASE_URL)",
         ) from error
     return True
+
+
+def build(conn: psycopg.Connection[Any], login: str) -> None:
+    """Make queue and schema, once the roles are there."""
+    _make_queue(conn, login)
+    conn.execute(schema_sql())  # type: ignore[arg-type]  # our own file, many statements
 
 
 def applied(url: str) -> bool:

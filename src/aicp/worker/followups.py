@@ -16,10 +16,9 @@ from aicp.issues.errors import BadInput as NoEdge
 from aicp.issues.errors import Conflict as Unclear
 from aicp.issues.errors import NotFound as NoIssue
 from aicp.issues.jsontext import loads
-from aicp.kernel.db import Actor
+from aicp.kernel.db import NOBODY, Actor
 from aicp.missions import followups
 from aicp.missions.followups import FollowUp
-from aicp.missions.jobs import NOBODY
 from aicp.missions.services import Services
 from aicp.tracker import Tracker, ours
 

@@ -1,0 +1,81 @@
+"""`aicp db`: the running system's schema, held against its file (OP-3, PC-4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from aicp.kernel import postgres
+from cli.system import System, typed
+
+
+@pytest.fixture
+def owner(system: System) -> Iterator[psycopg.Connection]:
+    """The owner of the running system's database."""
+    cluster = postgres.running(system.data)
+    assert cluster is not None
+    with psycopg.connect(cluster.owner_url, autocommit=True) as conn:
+        yield conn
+
+
+def drift_events(owner: psycopg.Connection) -> list[tuple]:
+    return owner.execute(
+        "select context, status from telemetry_events where event_type = 'schema_drift_detected' order by id"
+    ).fetchall()
+
+
+def test_a_running_system_is_clean_and_nothing_is_recorded(
+    system: System, owner: psycopg.Connection
+) -> None:
+    said = system.run("db", "diff")
+    assert (said.code, said.out) == (0, "")
+    assert "clean: the embedded server" in said.err
+    assert drift_events(owner) == []
+
+
+def test_drift_is_listed_recorded_and_exits_5(system: System, owner: psycopg.Connection) -> None:
+    owner.execute("create index by_hand on missions (title)")
+    try:
+        said = system.run("db", "diff")
+        assert (said.code, said.out) == (5, "+ index public.missions.by_hand\n")
+        assert "1 difference" in said.err
+        told = system.run("db", "diff", "--json")
+        assert told.code == 5
+        assert told.json["changes"][0]["name"] == "public.missions.by_hand"
+        [(context, status), _] = drift_events(owner)
+        assert status == "error"
+        assert context == {
+            "change_count": 1, "kinds": {"index": 1}, "against": "shadow",
+            "fingerprint": told.json["fingerprint"],
+        }  # fmt: skip
+    finally:
+        owner.execute("drop index by_hand")
+        owner.execute("delete from telemetry_events where event_type = 'schema_drift_detected'")
+    assert system.run("db", "diff").code == 0
+
+
+def test_drift_that_leaves_no_place_for_the_event_is_still_drift(
+    system: System, owner: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    owner.execute("create database broken")
+    url = owner.info.dsn
+    try:
+        target = psycopg.conninfo.make_conninfo(url, dbname="broken", password=owner.info.password)
+        monkeypatch.setenv("DATABASE_URL", target)
+        said = typed("--data-dir", str(tmp_path), "db", "diff")
+        assert said.code == 5
+        assert "- table public.missions" in said.out
+        assert "could not be recorded" in said.err
+        assert owner.info.password not in said.out + said.err
+    finally:
+        owner.execute("drop database broken")
+
+
+def test_a_folder_without_a_database_is_told_how_to_get_one(tmp_path) -> None:
+    said = typed("--data-dir", str(tmp_path / "none"), "db", "diff")
+    assert said.code == 3
+    assert "no database" in said.err
+    assert "up" in said.err
+    assert not (tmp_path / "none").exists()
