@@ -18,6 +18,7 @@ from aicp.kernel.db import Actor, Connection, Database
 from aicp.kernel.vault import Vault, key_from
 from aicp.missions.services import Services
 from aicp.schema.apply import apply
+from aicp.schema.standing import Watch
 from aicp.settings import Settings
 from aicp.telemetry.record import record
 from aicp.trust import journal
@@ -33,6 +34,7 @@ class App:
     db: Database
     services: Services
     clock: Clock
+    schema: Watch
 
     @contextmanager
     def transaction(self, actor: Actor) -> Iterator[Connection]:
@@ -102,7 +104,7 @@ def build(
         worker=f"{socket.gethostname()}:{os.getpid()}",
     )
     services.work_dir.mkdir(parents=True, exist_ok=True)
-    return App(settings, db, services, clock)
+    return App(settings, db, services, clock, Watch(clock))
 
 
 def _limits(settings: Settings) -> Limits:

@@ -12,10 +12,12 @@ alter default privileges in schema public revoke all on tables from anon, authen
 alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;
 alter default privileges in schema public revoke all on functions from anon, authenticated, service_role;
 
--- Which file built this database; a different hash is drift.
+-- Which file built this database, for which login, and what it looked like then: a difference is drift.
 create table app.meta (
     only_row boolean primary key default true check (only_row),
     schema_sha256 text not null,
+    login text not null,
+    fingerprint text not null,
     applied_at timestamptz not null default now()
 );
 grant select on app.meta to authenticated, service_role;

@@ -44,6 +44,7 @@ def test_drift_is_listed_recorded_and_exits_5(system: System, owner: psycopg.Con
         told = system.run("db", "diff", "--json")
         assert told.code == 5
         assert told.json["changes"][0]["name"] == "public.missions.by_hand"
+        assert "changed since it was applied" in " ".join(system.run("doctor").out.split())
         [(context, status), _] = drift_events(owner)
         assert status == "error"
         assert context == {

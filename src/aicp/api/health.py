@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 
 from aicp import __version__
 from aicp.errors import AicpError
-from aicp.schema.apply import schema_sha256
 from aicp.web import AppDep
 
 router = APIRouter(tags=["health"])
@@ -17,11 +16,14 @@ router = APIRouter(tags=["health"])
 
 @router.get("/health")
 def health(app: AppDep) -> JSONResponse:
-    """200 when the database answers with the expected schema and a worker lives; else 503 (MI-2)."""
+    """200 when the database answers with the expected schema and a worker lives; else 503 (MI-2).
+
+    A schema that was changed since it was applied is said, yet requests are served: status `degraded`.
+    """
     checks: dict[str, Any] = {"version": __version__, "env": app.settings.env}
     try:
         with app.db.service() as conn:
-            schema = conn.execute("select schema_sha256 from app.meta").fetchone()
+            schema = app.schema.standing(conn)
             workers = conn.execute(
                 "select app.live_workers(%s)",
                 (app.settings.integer("stalled_seconds"),),
@@ -32,10 +34,10 @@ def health(app: AppDep) -> JSONResponse:
         )
     checks |= {
         "database": "ok",
-        "schema": "ok" if schema == (schema_sha256(),) else "drift",
+        "schema": schema.state,
+        "fingerprint": schema.fingerprint,
         "workers": workers[0] if workers else 0,
     }
-    well = checks["schema"] == "ok" and checks["workers"]
-    return JSONResponse(
-        {**checks, "status": "ok" if well else "degraded"}, status_code=200 if well else 503
-    )
+    serves = schema.state != "drift" and checks["workers"]
+    status = "ok" if serves and schema.state == "ok" else "degraded"
+    return JSONResponse({**checks, "status": status}, status_code=200 if serves else 503)

@@ -201,7 +201,7 @@ def _inside(url: str, apply: str) -> list[Check]:
 
 
 def _schema(conn: Any, apply: str) -> Check:
-    from aicp.schema.apply import schema_sha256
+    from aicp.schema.standing import standing
 
     there = conn.execute(
         "select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace"
@@ -212,13 +212,17 @@ def _schema(conn: Any, apply: str) -> Check:
     try:
         with conn.transaction():
             _become_service(conn)
-            found = conn.execute("select schema_sha256 from app.meta").fetchone()
+            found = standing(conn)
     except Exception as error:  # noqa: BLE001  a right that lacks is the finding, whatever its class
         return Check(
             "schema", "fail", f"cannot be read: {_first(error)}", f"run `{apply}` as owner"
         )
-    if found == (schema_sha256(),):
-        return Check("schema", "ok", f"{schema_sha256()[:16]}, as this version wants it")
+    short = f"fingerprint {found.fingerprint[:12]}"
+    if found.state == "ok":
+        return Check("schema", "ok", f"as this version wants it, {short}")
+    if found.state == "changed":
+        fix = "see what with `aicp db diff`, and take it back"
+        return Check("schema", "fail", f"changed since it was applied, {short}", fix)
     fix = "run the matching version, or start with an empty database (OP-3)"
     return Check("schema", "fail", "built from another schema file", fix)
 

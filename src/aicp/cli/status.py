@@ -73,6 +73,7 @@ def screen(told: Doc, how: Look) -> Iterator[str]:
     parts = [
         f"{name} {health[name]}" for name in ("database", "schema", "workers") if name in health
     ]
+    parts += [f"fingerprint {health['fingerprint'][:12]}"] if "fingerprint" in health else []
     yield f"  {tint('ok') if health['status'] == 'ok' else tint('fail')}  {', '.join(parts)}"
     counts = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in told["counts"].items())
     yield fit(f"  missions: {counts or 'none yet'}", width)

@@ -19,7 +19,6 @@ from aicp.errors import AicpError, BadInput
 from aicp.kernel.db import Connection
 from aicp.missions import define, store, view
 from aicp.missions.sources import Sources
-from aicp.schema.apply import schema_sha256
 from aicp.trust import stops, traffic
 from aicp.web import AppDep, error_body
 
@@ -120,14 +119,13 @@ def _live(request: Request, viewer: Viewer, facts: dict[str, Any]) -> list[Part]
 def health(app: App) -> dict[str, Any]:
     """Whether work gets done: workers alive, the schema as this version expects it."""
     with app.db.service() as conn:
-        schema = conn.execute("select schema_sha256 from app.meta").fetchone()
+        schema = app.schema.standing(conn)
         row = conn.execute(
             "select app.live_workers(%s)", (app.settings.integer("stalled_seconds"),)
         ).fetchone()
     workers = int(str(row[0])) if row else 0
-    drift = schema != (schema_sha256(),)
-    status = "ok" if workers and not drift else "degraded"
-    return {"status": status, "workers": workers, "schema": "drift" if drift else "ok",
+    status = "ok" if workers and schema.state == "ok" else "degraded"
+    return {"status": status, "workers": workers, "schema": schema.state, "fingerprint": schema.fingerprint,
             "brain": app.services.model or "rules"}  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from procrastinate.schema import SchemaManager
 from psycopg import sql
 
 from aicp.errors import Conflict, UpstreamDown
+from aicp.schema.diff import lasting
+from aicp.schema.snapshot import fingerprint, is_platform, snapshot, without_platform
 
 LOGIN = "aicp_app"
 ROLES: dict[str, LiteralString] = {
@@ -52,7 +54,10 @@ def apply(owner_url: str, *, login: str = LOGIN, password: str | None = None) ->
                 return False
             _make_roles(conn, login, password)
             build(conn, login)
-            conn.execute("insert into app.meta (schema_sha256) values (%s)", (schema_sha256(),))
+            conn.execute(
+                "insert into app.meta (schema_sha256, login, fingerprint) values (%s, %s, %s)",
+                (schema_sha256(), login, fingerprint_of(conn, login)),
+            )
     except psycopg.Error as error:
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UpstreamDown(
@@ -66,6 +71,13 @@ def build(conn: psycopg.Connection[Any], login: str) -> None:
     """Make queue and schema, once the roles are there."""
     _make_queue(conn, login)
     conn.execute(schema_sql())  # type: ignore[arg-type]  # our own file, many statements
+
+
+def fingerprint_of(conn: psycopg.Connection[Any], login: str) -> str:
+    """The fingerprint of a database's schema: what lasts of it, without what a platform keeps."""
+    platform = is_platform(conn)
+    found = lasting(snapshot(conn, login=login, platform=platform))
+    return fingerprint(without_platform(found) if platform else found)
 
 
 def applied(url: str) -> bool:

@@ -15,7 +15,7 @@ from aicp.errors import NotFound, UpstreamDown
 from aicp.schema.apply import schema_sha256
 from aicp.schema.diff import Change, compare, lasting, unchecked
 from aicp.schema.shadow import NoShadow, declared, expected
-from aicp.schema.snapshot import Snapshot, fingerprint, is_platform, snapshot
+from aicp.schema.snapshot import Snapshot, fingerprint, is_platform, snapshot, without_platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def check(
     except psycopg.OperationalError as error:
         raise UpstreamDown("the database does not answer", hint="check DATABASE_URL") from error
     if platform:
-        wanted, found = _without_platform(wanted), _without_platform(found)
+        wanted, found = without_platform(wanted), without_platform(found)
     return Report(
         compare(wanted, found), used, platform, server, fingerprint(lasting(found)), notes,
         unchecked(wanted, found),
@@ -121,12 +121,3 @@ def read_lock() -> dict[str, Any]:
             hint="run `make schema`, or give a login that may create databases (AICP_OWNER_DATABASE_URL)",
         )
     return lock
-
-
-def _without_platform(found: Snapshot) -> Snapshot:
-    """Without what Supabase decides: who may use the schema public, its extensions and publications."""
-
-    def ours(name: str) -> bool:
-        return name != "schema: public" and not name.startswith(("extension: ", "publication: "))
-
-    return {name: fields for name, fields in found.items() if ours(name)}

@@ -41,6 +41,16 @@ def snapshot(conn: psycopg.Connection[Any], *, login: str = "", platform: bool =
         return dict(cursor.execute(_query(), prepare=False).fetchall())
 
 
+def without_platform(found: Snapshot) -> Snapshot:
+    """Without what Supabase decides: who may use the schema public, its extensions and publications."""
+    theirs = ("extension: ", "publication: ")
+    return {
+        key: fields
+        for key, fields in found.items()
+        if key != "schema: public" and not key.startswith(theirs)
+    }
+
+
 def kind_and_name(key: str) -> tuple[str, str]:
     """The two parts of a snapshot's key."""
     kind, _, name = key.partition(": ")
