@@ -1,0 +1,205 @@
+"""One text: undo its disguise, ask the engine what may be in it, look closely, and say where.
+
+What is inside another writing (JSON, base64, hexadecimal) is read in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from aicp.telemetry.redaction import money, nationals, pairs, people, secrets
+from aicp.telemetry.redaction.detector import Context, Detector, Span, Text
+from aicp.telemetry.redaction.engines import Engine, Trigger, best
+from aicp.telemetry.redaction.markers import FILLER, blank_markers
+from aicp.telemetry.redaction.normal import plain as plain_of
+
+Inner = Callable[[Any], tuple[Any, bool]]  # redacts a parsed value; and whether anything changed
+
+DETECTORS: tuple[Detector, ...] = (
+    *secrets.DETECTORS, *pairs.DETECTORS, *money.DETECTORS, *people.DETECTORS, *nationals.DETECTORS,
+)  # fmt: skip
+_BASE64 = Trigger(shape=r"[a-z0-9+/_-]{16}")
+_JSON = Trigger(shape=r"[{\[]\s{0,8}\\{0,3}[\"{\[]")
+TRIGGERS = (*(d.trigger for d in DETECTORS), _BASE64, _JSON)
+_AT_BASE64, _AT_JSON = len(DETECTORS), len(DETECTORS) + 1
+SHORTEST = 4  # a shorter text is judged by its key alone
+DEEPEST_CODE = 2  # base64 in base64
+
+_RANK = {kind: n for n, kind in enumerate(
+    ("SECRET", "CARD", "IBAN", "NATIONAL_ID", "EMAIL", "DOB", "PHONE", "IP")
+)}  # fmt: skip
+
+_engine: Engine = best(TRIGGERS)
+
+
+def use(name: str) -> Engine:
+    """Scan with an engine by name ("hyperscan", "re2", "re"); returns it. For tests and measurements."""
+    global _engine  # noqa: PLW0603  one engine a process
+    _engine = _made(name)
+    return _engine
+
+
+@cache
+def _made(name: str) -> Engine:
+    return best(TRIGGERS, [name])
+
+
+def engine() -> str:
+    """The name of the engine in use."""
+    return _engine.name
+
+
+def spans(
+    text: str,
+    context: Context,
+    inner: Inner | None = None,
+    *,
+    depth: int = 0,
+    is_reference: bool = False,
+) -> list[Span]:
+    """What must not be in a text: stretches of the original, in order and apart.
+
+    Args:
+        inner: redacts what is parsed out of the text; without it JSON inside is read as text only.
+        depth: how many codes this text was taken out of.
+        is_reference: its field's name says id or digest.
+    """
+    if len(text) < SHORTEST or (len(text) < 16 and text.isidentifier()):
+        return []
+    blank = blank_markers(text)
+    shown = plain_of(blank)
+    lowered = shown.text.lower()
+    fired = _engine.fired(lowered)
+    if not fired:
+        return []
+    looked = Text(shown.text, lowered, context, is_reference=is_reference)
+    found: list[Span] = []
+    codes = False
+    for number in sorted(fired):
+        if number < _AT_BASE64:
+            found.extend(DETECTORS[number].find(looked))
+        elif number == _AT_BASE64:
+            codes = depth < DEEPEST_CODE
+    if codes:
+        found = [*_decoded(looked, found, context, depth)]
+    found = [
+        Span(*shown.original(s.start, s.end), s.kind)
+        for s in found
+        if s.end > s.start and not _only_marker(shown.text[s.start : s.end])
+    ]
+    if inner and _AT_JSON in fired:
+        found.extend(_json(text, inner))
+    return _merged(found) if found else found
+
+
+def _only_marker(text: str) -> bool:
+    """Nothing is left beside what was taken out before."""
+    return FILLER in text and not any(c.isalnum() for c in text)
+
+
+def _merged(found: list[Span]) -> list[Span]:
+    """Overlapping stretches as one; it gets the graver kind. A rewritten stretch swallows what is in it."""
+    found.sort(key=lambda s: (s.start, -s.end))
+    out = [found[0]]
+    for span in found[1:]:
+        last = out[-1]
+        if span.start >= last.end:
+            out.append(span)
+        elif last.instead is not None and span.end <= last.end:
+            continue
+        elif span.instead is not None and last.start >= span.start and last.end <= span.end:
+            out[-1] = span
+        else:
+            kind = min(last.kind, span.kind, key=lambda k: _RANK.get(k, 99))
+            out[-1] = Span(last.start, max(last.end, span.end), kind)
+    return out
+
+
+# --- base64 and hexadecimal
+_CODE = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,65536}={0,2}")
+_HEXADECIMAL = re.compile(r"(?:[0-9a-fA-F]{2}){8,}\Z")
+
+
+def _decoded(text: Text, found: list[Span], context: Context, depth: int) -> Iterator[Span]:
+    """The spans found, less opaque tokens that only encode a harmless text, and texts with a find inside."""
+    read: list[tuple[int, int]] = []
+    for code in _CODE.finditer(text.plain):
+        told = _told(code[0])
+        if told is None:
+            continue
+        inside = spans(told, context, _parsed(context), depth=depth + 1)
+        read.append(code.span())
+        if inside:
+            yield Span(*code.span(), inside[0].kind)
+    for span in found:
+        if span.kind != "SECRET" or (span.start, span.end) not in read:
+            yield span
+
+
+def _parsed(context: Context) -> Inner:
+    from aicp.telemetry.redaction.walk import Walk
+
+    def inner(value: Any) -> tuple[Any, bool]:
+        walk = Walk(context)
+        out = walk.value(value)
+        return out, walk.hits > 0
+
+    return inner
+
+
+def _told(code: str) -> str | None:
+    """The readable text that a code stands for, None when it stands for none."""
+    bare = code.rstrip("=")
+    if _HEXADECIMAL.match(bare):
+        data = bytes.fromhex(bare)
+        return _readable(data)
+    if len(bare) % 4 == 1:
+        return None
+    try:
+        data = base64.b64decode(bare.translate(_STANDARD) + "=" * (-len(bare) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return _readable(data)
+
+
+_STANDARD = str.maketrans("-_", "+/")
+
+
+def _readable(data: bytes) -> str | None:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    odd = sum(1 for c in text if not c.isprintable() and c not in "\r\n\t")
+    return text if not odd else None
+
+
+# --- JSON inside a text
+_OPENS = re.compile(r"[{\[]\s{0,8}[\"{\[]")
+_ATTEMPTS = 4
+_decoder = json.JSONDecoder()
+
+
+def _json(text: str, inner: Inner) -> Iterator[Span]:
+    """Every JSON value inside a text, redacted by its keys as well, where that changed anything."""
+    at = 0
+    for _ in range(_ATTEMPTS):
+        begin = _OPENS.search(text, at)
+        if begin is None:
+            return
+        try:
+            value, end = _decoder.raw_decode(text, begin.start())
+        except (ValueError, RecursionError):
+            at = begin.start() + 1
+            continue
+        out, changed = inner(value)
+        if changed:
+            told = json.dumps(out, ensure_ascii=False, separators=(",", ":"), default=str)
+            yield Span(begin.start(), end, "JSON", told)
+        at = end
