@@ -358,7 +358,7 @@ def test_a_server_is_told_its_own_settings_and_nothing_of_ours(
         "LC_CTYPE",
     }
     said = [entry["message"] for entry in logs if "message" in entry]
-    assert re.search(r"reading two for TOKEN=\S+ \[EMAIL:[0-9a-f]{8}\]", said)
+    assert re.search(r"reading two for TOKEN=\S+ \[EMAIL:[0-9a-f]{8}\]", "\n".join(said))
     assert "hunter2" not in json.dumps([*map(str, logs), provider.connection.config])
 
 
