@@ -38,7 +38,7 @@ check: install ## format, lint, types, layers
 	@$(BIN)/basedpyright --level error
 
 test: check ## the whole suite
-	@scripts/chromium.sh
+	@scripts/debian.sh
 	@$(BIN)/pytest -n 2
 
 bench: install ## side-by-side benchmarks, as ratios
@@ -48,7 +48,7 @@ schema: install ## what is made from the schema file: its lock file
 	@$(BIN)/python scripts/schema.py
 
 screenshots: install ## the console's key screens, in Chromium
-	@scripts/chromium.sh
+	@scripts/debian.sh chromium
 	@$(BIN)/python scripts/screenshots.py
 
 clean: ## remove what make made

@@ -184,6 +184,7 @@ create table public.consents (
 );
 create index consents_mission on public.consents (tenant_id, mission_id);
 create index consents_account on public.consents (mission_id, account);
+create index consents_person on public.consents (tenant_id, person_id);
 
 -- Connect Links: what was asked, by whose consent, and what became of it (TR-3).
 create table public.connect_links (
@@ -290,6 +291,7 @@ create table public.approvals (
 );
 create index approvals_mission on public.approvals (tenant_id, mission_id);
 create index approvals_digest on public.approvals (mission_id, digest);
+create index approvals_requester on public.approvals (tenant_id, requested_by);
 create unique index approvals_one_open on public.approvals (mission_id)
     where status = 'requested' or (status = 'approved' and consumed_at is null);
 
@@ -308,6 +310,7 @@ create table public.approval_decisions (
     foreign key (tenant_id, person_id) references public.people (tenant_id, id)
 );
 create index approval_decisions_tenant on public.approval_decisions (tenant_id, approval_id);
+create index approval_decisions_person on public.approval_decisions (tenant_id, person_id);
 
 -- A capacity handed on to another person, for one request and not further.
 create table public.approval_delegations (
@@ -508,6 +511,7 @@ create table public.undo_runs (
     foreign key (tenant_id, requested_by) references public.people (tenant_id, id)
 );
 create index undo_runs_mission on public.undo_runs (tenant_id, mission_id);
+create index undo_runs_requester on public.undo_runs (tenant_id, requested_by);
 create unique index undo_runs_one_open on public.undo_runs (mission_id) where state = 'running';
 
 create table public.undo_steps (
@@ -776,6 +780,18 @@ begin
         'tool_declarations', 'named_values', 'tightenings']
     loop
         execute format('grant insert on public.%I to authenticated', name);
+    end loop;
+end $$;
+-- What happened, was decided or was sealed is only ever added to, by whatever role of ours.
+do $$
+declare
+    name text;
+begin
+    foreach name in array array['safeguard_acks', 'plans', 'approval_decisions', 'undo_steps', 'findings',
+        'artifacts', 'bundles', 'telemetry_events', 'tool_declarations', 'named_values', 'tightenings']
+    loop
+        execute format('revoke update on public.%I from service_role', name);
+        execute format('comment on table public.%I is %L', name, 'append-only');
     end loop;
 end $$;
 -- A switch of the whole system shows in every tenant; only the one that pulled it changes it.

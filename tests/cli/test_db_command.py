@@ -80,3 +80,35 @@ def test_a_folder_without_a_database_is_told_how_to_get_one(tmp_path) -> None:
     assert "no database" in said.err
     assert "up" in said.err
     assert not (tmp_path / "none").exists()
+
+
+def test_the_lint_says_what_it_could_not_check_and_exits_by_level(
+    system: System, owner: psycopg.Connection
+) -> None:
+    said = system.run("db", "lint")
+    assert said.code == 0
+    assert said.out.startswith("not checked: function-broken (")
+    owner.execute("create table unkeyed (tenant_id uuid)")
+    owner.execute("alter table unkeyed enable row level security, force row level security")
+    try:
+        said = system.run("db", "lint")
+        assert said.code == 5
+        assert "no-primary-key" in said.out
+        assert "fix: alter table … add primary key" in said.out
+        assert system.run("db", "lint", "--fail-on", "error").code == 0
+        told = system.run("db", "lint", "--json").json
+        assert {f["rule"] for f in told["findings"]} == {"no-primary-key", "rls-no-policy"}
+        assert told["clean"] is False
+    finally:
+        owner.execute("drop table unkeyed")
+
+
+def test_a_product_that_signs_in_as_the_owner_is_told(
+    system: System, owner: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    url = psycopg.conninfo.make_conninfo(owner.info.dsn, password=owner.info.password)
+    monkeypatch.setenv("DATABASE_URL", url)
+    said = typed("--data-dir", str(tmp_path), "db", "lint")
+    assert said.code == 5
+    assert "login-too-strong" in said.out
+    assert "is a superuser" in said.out

@@ -27,7 +27,7 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(
-        not CHROMIUM.exists(), reason="Chromium is missing: run scripts/chromium.sh"
+        not CHROMIUM.exists(), reason="Chromium is missing: run scripts/debian.sh chromium"
     ),
 ]
 

@@ -68,7 +68,9 @@ def test_each_state_says_sandbox_and_offers_what_is_next(
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is missing: run scripts/chromium.sh")
+@pytest.mark.skipif(
+    not CHROMIUM.exists(), reason="Chromium is missing: run scripts/debian.sh chromium"
+)
 def test_the_sign_in_is_accessible_and_fits_in_both_themes(
     flight: Flight, states: dict[str, str], address: str
 ) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aicp.cli.edge import Here, Verbs, json_option, lines, pass_here, put, say, suggest
-from aicp.errors import AicpError, BadInput, NotFound
+from aicp.errors import AicpError, BadInput, NotFound, UpstreamDown
 from aicp.settings import Settings, from_env
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def db() -> None:
     Examples:
       aicp db apply
       aicp db diff
+      aicp db lint
     """
 
 
@@ -112,6 +113,61 @@ def diff(against: str, supabase: bool | None, as_json: bool) -> int:
     return 0
 
 
+@db.command()
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warn", "info"]),
+    default="warn",
+    show_default=True,
+    help="The lowest level that makes the exit code 5.",
+)
+@json_option
+def lint(fail_on: str, as_json: bool) -> int:
+    """Hold the schema, its rights and the product's login against rules. Exit 0 clean, 5 findings (PC-4).
+
+    \b
+    A rule that cannot be checked here (one needs the extension plpgsql_check) is said, and never counts
+    as passed. Nothing is changed.
+
+    \b
+    Examples:
+      aicp db lint
+      aicp db lint --fail-on error
+      aicp db lint --json | jq .findings
+    """
+    import psycopg
+
+    from aicp.schema.lint import lint as hold
+
+    with target(from_env()) as where, _connected(psycopg, where.owner_url) as conn:
+        report = hold(conn, login=where.runs_as)
+    code = DRIFT if report.at(fail_on) else 0
+    if as_json:
+        put({"where": where.name, **report.as_dict()})
+        return code
+    for found in report.findings:
+        click.echo(
+            f"{found.level:<5} {found.rule:<22} {found.object}{'  ' + found.detail if found.detail else ''}"
+        )
+        click.echo(f"      {found.says}. fix: {found.fix}")
+    for rule, why in report.unchecked.items():
+        click.echo(f"not checked: {rule} ({why})")
+    say(
+        f"{len(report.findings)} findings by {report.checked} rules on {where.name};"
+        f" {len(report.unchecked)} not checked, {len(report.ignored)} known and right as they are"
+    )
+    return code
+
+
+@contextmanager
+def _connected(psycopg: Any, url: str) -> Iterator[Any]:
+    try:
+        with psycopg.connect(url, connect_timeout=5) as conn:
+            yield conn
+    except psycopg.OperationalError as error:
+        raise UpstreamDown("the database does not answer", hint="check DATABASE_URL") from error
+
+
 def _raise_event(url: str, report: Report, *, env: str) -> None:
     """Tell every tenant; a database too broken to take the event is said, and stays drift."""
     from psycopg import Error
@@ -140,11 +196,17 @@ def _raise_event(url: str, report: Report, *, env: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A database to look at: as its owner, as the product, and what to call it."""
+    """A database to look at: as its owner, as the product, and what to call it.
+
+    Args:
+        login: the login that was made for the product.
+        runs_as: the login the product really signs in as: another one where only DATABASE_URL is set.
+    """
 
     owner_url: str
     url: str
     login: str
+    runs_as: str
     name: str
 
 
@@ -162,7 +224,8 @@ def target(settings: Settings) -> Iterator[Target]:
     if owner:
         login = _parts(settings.database_url).get("user", "")
         apart = login and login != _parts(owner).get("user")
-        yield Target(owner, settings.database_url or owner, login if apart else LOGIN, place(owner))
+        made = login if apart else LOGIN
+        yield Target(owner, settings.database_url or owner, made, login or made, place(owner))
         return
     if not (settings.data_dir / "postgres.json").exists():
         raise NotFound(f"there is no database in {settings.data_dir} yet", hint="run `aicp up`")
@@ -170,7 +233,11 @@ def target(settings: Settings) -> Iterator[Target]:
     cluster = postgres.start(settings.data_dir)
     try:
         yield Target(
-            cluster.owner_url, cluster.url, LOGIN, f"the embedded server of {settings.data_dir}"
+            cluster.owner_url,
+            cluster.url,
+            LOGIN,
+            LOGIN,
+            f"the embedded server of {settings.data_dir}",
         )
     finally:
         if not ran:
