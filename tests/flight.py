@@ -205,7 +205,7 @@ class Flight:
     def waiting(self) -> list[tuple[str, dict[str, Any], datetime | None]]:
         """Queued jobs of this tenant: task, args, due."""
         with closing(
-            psycopg.connect(self.url, autocommit=True, options="-c search_path=queue")
+            psycopg.connect(self.app.db.direct, autocommit=True, options="-c search_path=queue")
         ) as conn:
             return conn.execute(
                 "select task_name, args, scheduled_at from queue.procrastinate_jobs"
@@ -219,7 +219,7 @@ class Flight:
 
     def _take(self) -> tuple[int, str, dict[str, Any]] | None:
         with closing(
-            psycopg.connect(self.url, autocommit=True, options="-c search_path=queue")
+            psycopg.connect(self.app.db.direct, autocommit=True, options="-c search_path=queue")
         ) as conn:
             return conn.execute(
                 "update queue.procrastinate_jobs set status = 'doing' where id = (select id"
@@ -231,7 +231,7 @@ class Flight:
 
     def _drop(self, job: int) -> None:
         with closing(
-            psycopg.connect(self.url, autocommit=True, options="-c search_path=queue")
+            psycopg.connect(self.app.db.direct, autocommit=True, options="-c search_path=queue")
         ) as conn:
             conn.execute("delete from queue.procrastinate_jobs where id = %s", (job,))
 

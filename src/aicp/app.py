@@ -82,7 +82,10 @@ def build(
         name: what it is: "server", "worker", "cli".
         url: the database, when it is already known to run.
     """
-    db = Database(url or database_url(settings), name=name, prepares=settings.prepares)
+    direct = settings.direct  # refused before anything is started, when there is none
+    db = Database(
+        url or database_url(settings), name=name, prepares=settings.prepares, direct=direct
+    )
     services = Services(
         db=db,
         clock=clock,

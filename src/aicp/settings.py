@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -27,6 +28,12 @@ class Settings:
     )
     database_url: str = _setting(
         "DATABASE_URL", "", "PostgreSQL to use instead of the embedded one.", secret=True
+    )
+    direct_database_url: str = _setting(
+        "DATABASE_DIRECT_URL",
+        "",
+        "The same PostgreSQL past a transaction pooler, for leases, live events and the job queue (default: DATABASE_URL).",
+        secret=True,
     )
     owner_database_url: str = _setting(
         "AICP_OWNER_DATABASE_URL",
@@ -72,7 +79,7 @@ class Settings:
     prepare: str = _setting(
         "AICP_PREPARE_STATEMENTS",
         "auto",
-        "Server-side prepared statements: on, off, or auto (off behind a transaction pooler on port 6543).",
+        "Server-side prepared statements: on, off, or auto (off behind a pooler, which is noticed).",
     )
     providers: str = _setting(
         "AICP_PROVIDERS",
@@ -161,10 +168,30 @@ class Settings:
         return named.resolve() if named else self.data_dir / "mcp.toml"
 
     @property
-    def prepares(self) -> bool:
+    def pooled(self) -> bool:
+        """Whether DATABASE_URL has the port that poolers in transaction mode listen on (Supabase)."""
+        return re.search(r":6543\b|\bport=6543\b", self.database_url) is not None
+
+    @property
+    def prepares(self) -> bool | None:
+        """Whether statements may be prepared; None: find out from the connection."""
         if self.prepare == "auto":
-            return ":6543/" not in self.database_url
+            return False if self.pooled else None
         return self.prepare == "on"
+
+    @property
+    def direct(self) -> str:
+        """DATABASE_DIRECT_URL, where DATABASE_URL is set as well.
+
+        Raises:
+            BadInput: DATABASE_URL is a transaction pooler, and nothing leads past it.
+        """
+        if self.pooled and not self.direct_database_url:
+            raise BadInput(
+                "DATABASE_URL is a transaction pooler (port 6543), which keeps neither leases nor live events",
+                hint="set DATABASE_DIRECT_URL to the direct or session connection, port 5432",
+            )
+        return self.direct_database_url if self.database_url else ""
 
     def integer(self, name: str) -> int:
         """A whole-number setting by field name.

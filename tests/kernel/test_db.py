@@ -158,7 +158,7 @@ def test_a_killed_holder_frees_its_lease(db: Database, database_url: str) -> Non
 
 def test_a_lease_without_a_database_is_the_database_being_away() -> None:
     db = Database.__new__(Database)
-    db.url = "postgresql://nobody@127.0.0.1:1/none"
+    db.url = db.direct = "postgresql://nobody@127.0.0.1:1/none"
     with pytest.raises(DatabaseDown), db.lease("x"):
         raise AssertionError("nothing may be held")
 

@@ -35,7 +35,7 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(server: FastAPI) -> AsyncIterator[None]:
-        server.state.live = Live(app.db.url)
+        server.state.live = Live(app.db.direct)
         async with server.state.live.running(), mcp_server.running(server):
             yield
         app.close()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -52,11 +53,22 @@ class Database:
         url: libpq connection string.
         size: most connections at once.
         name: shown as application_name.
-        prepares: whether server-side prepared statements may be used (not behind a transaction pooler).
+        prepares: whether server-side prepared statements may be used; None looks whether a pooler is
+            between, whose next transaction may run on another server connection.
+        direct: a connection past such a pooler, for what lasts longer than a transaction.
     """
 
-    def __init__(self, url: str, *, name: str, size: int = 10, prepares: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        size: int = 10,
+        prepares: bool | None = None,
+        direct: str = "",
+    ) -> None:
         self.url = url
+        self.direct = direct or url
         self.pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=1,
@@ -67,8 +79,9 @@ class Database:
                 "autocommit": True,  # so that psycopg adds no begin: `_opening` has it
                 "application_name": f"aicp:{name}",
                 "connect_timeout": 5,
-                "prepare_threshold": 5 if prepares else None,
+                "prepare_threshold": 5 if prepares is not False else None,
             },
+            configure=_prepare_nothing_if_pooled if prepares is None else None,
             open=True,
         )
 
@@ -169,15 +182,24 @@ class Database:
         """Hold a name for as long as this process and its connection live; False when another holds it.
 
         A session lock on a connection of its own: a killed process loses it at once, a frozen one keeps
-        it, so two never work under one name. Needs a direct connection, not a transaction pooler.
+        it, so two never work under one name.
+
+        Raises:
+            DatabaseDown: the database does not answer.
+            BadInput: only a pooler is known, which would give the lock to whoever comes next.
         """
         try:
             conn = psycopg.connect(
-                self.url, autocommit=True, connect_timeout=5, application_name="aicp:lease"
+                self.direct, autocommit=True, connect_timeout=5, application_name="aicp:lease"
             )
         except psycopg.OperationalError as error:
             raise DatabaseDown("the database does not answer", hint="run `aicp doctor`") from error
         with conn:
+            if self.direct == self.url and is_pooled(conn):
+                raise BadInput(
+                    "DATABASE_URL goes through a pooler, so a lease would not hold",
+                    hint="set DATABASE_DIRECT_URL to the server itself, or to a pooler in session mode",
+                )
             row = conn.execute(
                 "select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)
             ).fetchone()
@@ -185,6 +207,17 @@ class Database:
 
     def close(self) -> None:
         self.pool.close()
+
+
+def is_pooled(conn: psycopg.Connection[Any]) -> bool:
+    """Whether a pooler is between: it makes up the process id that a client is told."""
+    row = conn.execute("select pg_backend_pid()").fetchone()
+    return row is None or row[0] != conn.info.backend_pid
+
+
+def _prepare_nothing_if_pooled(conn: Connection) -> None:
+    if is_pooled(conn):
+        conn.prepare_threshold = None
 
 
 @lru_cache(maxsize=4096)

@@ -89,7 +89,7 @@ def applied(url: str) -> bool:
     """
     try:
         with psycopg.connect(url, connect_timeout=5) as conn:
-            conn.execute("set role service_role")
+            conn.execute("select set_config('role', 'service_role', true)")  # not past a pooler
             return _current(conn)
     except psycopg.OperationalError as error:
         raise UpstreamDown("the database does not answer", hint="check DATABASE_URL") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Thread
 
-from aicp.app import build, database_url
+from aicp.app import build
 from aicp.kernel.clock import Clock
 from aicp.kernel.jobs import work
 from aicp.missions import followups
@@ -18,14 +18,13 @@ from aicp.worker.followups import reactions
 def main() -> None:
     settings = from_env()
     configure("worker", env=settings.env, level=settings.log_level)
-    url = database_url(settings)
-    app = build(settings, name="worker", url=url)
+    app = build(settings, name="worker")
     Thread(target=warm_up, args=(app.clock,), name="warm-up", daemon=True).start()
     try:
         with app.db.service() as conn:
             followups.replay(conn)
         work(
-            url,
+            app.db.direct,
             tasks(app.services) | reactions(app.services, Tracker(settings.issues_dir)),
             concurrency=4,
             heartbeat_seconds=settings.integer("heartbeat_seconds"),
