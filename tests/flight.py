@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 from aiosmtpd.controller import Controller
@@ -247,12 +248,17 @@ def take_off(folder: Path, url: str, owner_url: str = "", **given: str) -> Fligh
     shutil.rmtree(folder / "sandbox")
     create(folder / "sandbox", today=NOW.date(), smtp_port=port)
     app = build(settings_for(folder, **given), name="test", url=url, clock=clock)
-    return Flight(folder, url, clock, _people(app, folder.name), smtp, app, owner_url, given)
+    return Flight(folder, url, clock, _people(app, _slug(folder)), smtp, app, owner_url, given)
 
 
 def land(flight: Flight) -> None:
     flight.app.close()
     flight.smtp.stop()
+
+
+def _slug(folder: Path) -> str:
+    """A tenant's name: of its own, for the databases of a test process are shared."""
+    return f"{folder.name[:24]}-{uuid4().hex[:8]}"
 
 
 def _people(app: App, slug: str) -> dict[str, Actor]:

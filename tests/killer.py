@@ -28,16 +28,26 @@ from aicp.toolkits.providers.local.mail import LocalMail
 from aicp.toolkits.providers.local.table import open_table
 from flight import Flight, settings_for
 
-PRELOAD = [
+PRELOAD = [  # what a mission imports on its way; each forked worker would import it again
     "killer",
     "pytest",
     "aicp.missions.jobs",
     "aicp.brain.agents",
+    "aicp.brain.models.rules",
+    "aicp.toolkits.providers.local.csv_sheet",
     "google.adk.agents",
+    "google.adk.agents._agent_router",
     "google.adk.apps.app",
+    "google.adk.artifacts.in_memory_artifact_service",
+    "google.adk.flows.llm_flows.single_flow",
+    "google.adk.memory.in_memory_memory_service",
+    "google.adk.models.google_llm",
     "google.adk.plugins.base_plugin",
     "google.adk.runners",
+    "google.adk.sessions.in_memory_session_service",
     "google.adk.tools.function_tool",
+    "google.adk.workflow._llm_agent_wrapper",
+    "google.adk.workflow._workflow",
 ]
 
 
