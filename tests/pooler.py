@@ -26,6 +26,7 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {folder}/users
+stats_users = {user}
 pool_mode = transaction
 default_pool_size = {size}
 max_client_conn = 100
@@ -42,7 +43,12 @@ def pooled(url: str, *, size: int = 2) -> Iterator[str]:
         folder.chmod(0o755)  # the pooler refuses to run as root
         (folder / "users").write_text(f'"{parts.username}" "{parts.password}"\n')
         setup = SETUP.format(
-            host=parts.hostname, server=parts.port, port=port, folder=folder, size=size
+            host=parts.hostname,
+            server=parts.port,
+            port=port,
+            folder=folder,
+            size=size,
+            user=parts.username,
         )
         (folder / "pooler.ini").write_text(setup)
         user = {"user": "nobody", "extra_groups": []} if os.geteuid() == 0 else {}

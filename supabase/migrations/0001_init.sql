@@ -22,6 +22,20 @@ create table app.meta (
 );
 grant select on app.meta to authenticated, service_role;
 
+-- What became of backups and of the drills that restore them; health tells how old the last good ones are.
+create table app.backups (
+    id bigint generated always as identity primary key,
+    kind text not null check (kind in ('backup', 'drill')),
+    file text not null,
+    size_bytes bigint not null check (size_bytes >= 0),
+    seconds float8 not null check (seconds >= 0),
+    fingerprint text not null,
+    problem text not null,  -- empty when it went well
+    at timestamptz not null
+);
+create index backups_recent on app.backups (kind, at desc);
+grant select on app.backups to service_role;
+
 -- Who is asking: the claims of the current transaction, null when there are none.
 create function app.claims() returns jsonb
 language sql stable set search_path = ''

@@ -36,7 +36,9 @@ GUIDE, MAP = HOME / "docs/missions.md", HOME / "ARCHITECTURE.md"
 PATH = re.compile(r"`((?:src|tests|docs|scripts|supabase|bench|\.ci)/[\w./<>*-]*)`")
 SHORT_PATH = re.compile(r"`((?:[a-z_]+/)+[\w-]+\.(?:py|js|toml|html))\b")
 SETTING = re.compile(r"\b(AICP_[A-Z_]+|GOOGLE_API_KEY|DATABASE_URL)\b")
-COMMAND = re.compile(r"(?:^|[`$(]|\s)aicp((?: +(?:--as|--data-dir) +\S+| +--[a-z]+)*(?: +[a-z]+)+)")
+COMMAND = re.compile(
+    r"(?:^|[`$(]|\s)aicp((?: +(?:--as|--data-dir) +\S+| +--[a-z]+)*(?: +[a-z][a-z-]*)+)"
+)
 ABSOLUTE = re.compile(r"(?:^|[\s`(\"'=])/([\w.-]+)", re.MULTILINE)
 SERVED = {"api", "docs", "health", "login", "mcp", "missions", "openapi.json"}
 ELSEWHERE = {"path", "var", "usr", "tmp"}  # a placeholder, and folders that every machine has

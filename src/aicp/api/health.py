@@ -9,6 +9,8 @@ from fastapi.responses import JSONResponse
 
 from aicp import __version__
 from aicp.errors import AicpError
+from aicp.kernel import sessions
+from aicp.schema import backups
 from aicp.web import AppDep
 
 router = APIRouter(tags=["health"])
@@ -28,6 +30,7 @@ def health(app: AppDep) -> JSONResponse:
                 "select app.live_workers(%s)",
                 (app.settings.integer("stalled_seconds"),),
             ).fetchone()
+            kept, use = backups.latest(conn), sessions.use(conn)
     except AicpError as error:
         return JSONResponse(
             {**checks, "status": "down", "database": error.message}, status_code=503
@@ -37,7 +40,14 @@ def health(app: AppDep) -> JSONResponse:
         "schema": schema.state,
         "fingerprint": schema.fingerprint,
         "workers": workers[0] if workers else 0,
+        "connections": {"used": use.used, "most": use.most, "percent": use.percent},
+        "backups": {name: _told(result) for name, result in kept.items()},
     }
     serves = schema.state != "drift" and checks["workers"]
     status = "ok" if serves and schema.state == "ok" else "degraded"
     return JSONResponse({**checks, "status": status}, status_code=200 if serves else 503)
+
+
+def _told(result: backups.Result) -> dict[str, Any]:
+    """When, how long it took and whether it went well; the problem itself is for those who may look."""
+    return {"at": result.at.isoformat(), "seconds": result.seconds, "ok": not result.problem}

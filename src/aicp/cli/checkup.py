@@ -179,7 +179,7 @@ def database(settings: Settings) -> list[Check]:
 def _inside(url: str, apply: str) -> list[Check]:
     import psycopg
 
-    from aicp.cli.db import place
+    from aicp.cli.database import place
     from aicp.errors import BadInput
 
     try:

@@ -1,34 +1,34 @@
-"""db: the database schema, applied once; no ad hoc migrations (OP-3)."""
+"""db: the database, its one schema file and its keeping; no ad hoc migrations (OP-3)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
 import click
 
+from aicp.cli.database import connected, place, target, tell_everybody, url_parts
+from aicp.cli.db_backup import backup, restore_drill
+from aicp.cli.db_pool import pool
 from aicp.cli.edge import Here, Verbs, json_option, lines, pass_here, put, say, suggest
-from aicp.errors import AicpError, BadInput, NotFound, UpstreamDown
 from aicp.settings import Settings, from_env
-
-if TYPE_CHECKING:
-    from aicp.schema.check import Report
 
 DRIFT = 5  # a gate that is shut: nothing is deployed on a schema nobody wrote down (PC-4)
 
 
 @click.group(cls=Verbs)
 def db() -> None:
-    """The database schema: applied once, and held against its one file.
+    """The database: its schema, backups that were tried, and its connections.
 
     \b
     Examples:
       aicp db apply
       aicp db diff
       aicp db lint
+      aicp db backup && aicp db restore-drill
+      aicp db pool
     """
+
+
+for verb in (backup, restore_drill, pool):
+    db.add_command(verb)
 
 
 @db.command()
@@ -95,7 +95,11 @@ def diff(against: str, supabase: bool | None, as_json: bool) -> int:
     with target(settings) as where:
         report = check(where.owner_url, login=where.login, platform=supabase, against=against)
         if report.changes:
-            _raise_event(where.url, report, env=settings.env)
+            tell_everybody(
+                where, settings, "schema_drift_detected",
+                {"change_count": len(report.changes), "kinds": report.kinds,
+                 "against": report.against, "fingerprint": report.fingerprint},
+            )  # fmt: skip
     if as_json:
         put({"where": where.name, **report.as_dict()})
         return DRIFT if report.changes else 0
@@ -135,11 +139,9 @@ def lint(fail_on: str, as_json: bool) -> int:
       aicp db lint --fail-on error
       aicp db lint --json | jq .findings
     """
-    import psycopg
-
     from aicp.schema.lint import lint as hold
 
-    with target(from_env()) as where, _connected(psycopg, where.owner_url) as conn:
+    with target(from_env()) as where, connected(where) as conn:
         report = hold(conn, login=where.runs_as)
     code = DRIFT if report.at(fail_on) else 0
     if as_json:
@@ -159,99 +161,14 @@ def lint(fail_on: str, as_json: bool) -> int:
     return code
 
 
-@contextmanager
-def _connected(psycopg: Any, url: str) -> Iterator[Any]:
-    try:
-        with psycopg.connect(url, connect_timeout=5) as conn:
-            yield conn
-    except psycopg.OperationalError as error:
-        raise UpstreamDown("the database does not answer", hint="check DATABASE_URL") from error
-
-
-def _raise_event(url: str, report: Report, *, env: str) -> None:
-    """Tell every tenant; a database too broken to take the event is said, and stays drift."""
-    from psycopg import Error
-
-    from aicp.kernel.clock import system_clock
-    from aicp.kernel.db import Database
-    from aicp.people.tenants import every_tenant
-    from aicp.telemetry.logs import configure
-    from aicp.telemetry.record import record
-
-    configure("cli", env=env, level="WARNING")  # the event's log line is not our output
-    db = Database(url, name="cli", size=1)
-    try:
-        for conn, actor in every_tenant(db):
-            record(
-                conn, actor, "schema_drift_detected",
-                {"change_count": len(report.changes), "kinds": report.kinds,
-                 "against": report.against, "fingerprint": report.fingerprint},
-                at=system_clock(), status="error",
-            )  # fmt: skip
-    except (AicpError, Error) as error:
-        say(f"the event schema_drift_detected could not be recorded: {str(error).splitlines()[0]}")
-    finally:
-        db.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A database to look at: as its owner, as the product, and what to call it.
-
-    Args:
-        login: the login that was made for the product.
-        runs_as: the login the product really signs in as: another one where only DATABASE_URL is set.
-    """
-
-    owner_url: str
-    url: str
-    login: str
-    runs_as: str
-    name: str
-
-
-@contextmanager
-def target(settings: Settings) -> Iterator[Target]:
-    """DATABASE_URL, or the embedded server of the data folder, started for a moment if need be.
-
-    Raises:
-        NotFound: there is no database yet.
-    """
-    from aicp.kernel import postgres
-    from aicp.schema.apply import LOGIN
-
-    owner = settings.owner_database_url or settings.database_url
-    if owner:
-        login = _parts(settings.database_url).get("user", "")
-        apart = login and login != _parts(owner).get("user")
-        made = login if apart else LOGIN
-        yield Target(owner, settings.database_url or owner, made, login or made, place(owner))
-        return
-    if not (settings.data_dir / "postgres.json").exists():
-        raise NotFound(f"there is no database in {settings.data_dir} yet", hint="run `aicp up`")
-    ran = postgres.running(settings.data_dir) is not None
-    cluster = postgres.start(settings.data_dir)
-    try:
-        yield Target(
-            cluster.owner_url,
-            cluster.url,
-            LOGIN,
-            LOGIN,
-            f"the embedded server of {settings.data_dir}",
-        )
-    finally:
-        if not ran:
-            postgres.stop(settings.data_dir)
-
-
 def apply_outside(settings: Settings) -> tuple[bool, str]:
     """Apply as the owner, and let the product's own login take on its roles."""
     from aicp.schema.apply import LOGIN
     from aicp.schema.apply import apply as apply_schema
 
     owner = settings.owner_database_url or settings.database_url
-    app = _parts(settings.database_url)
-    if app.get("user") and app["user"] != _parts(owner).get("user"):
+    app = url_parts(settings.database_url)
+    if app.get("user") and app["user"] != url_parts(owner).get("user"):
         return apply_schema(owner, login=app["user"], password=app.get("password", "")), place(
             owner
         )
@@ -271,30 +188,3 @@ def _embedded(settings: Settings) -> tuple[bool, str]:
         if not ran:
             postgres.stop(settings.data_dir)
     return made, f"the embedded server of {settings.data_dir}"
-
-
-def place(url: str) -> str:
-    """Host, port and database of a URL or a libpq string; never its login or password."""
-    parts = _parts(url)
-    port = f":{parts['port']}" if "port" in parts else ""
-    return f"{parts.get('host') or 'local socket'}{port}/{parts.get('dbname', '')}"
-
-
-def _parts(url: str) -> dict[str, str]:
-    """What libpq reads out of a URL or a `host=… dbname=…` string.
-
-    Raises:
-        BadInput: it is neither.
-    """
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
-    try:
-        return {
-            name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None
-        }
-    except ProgrammingError:
-        raise BadInput(
-            "DATABASE_URL is not a PostgreSQL URL",
-            hint="write postgresql://login@host:5432/database",
-        ) from None

@@ -1,0 +1,68 @@
+"""PC-4, RB-3: backups and connections from the command line, on a system that runs."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from aicp.kernel import postgres
+from cli.system import System
+
+
+def test_a_backup_is_made_drilled_and_shown_by_health(system: System, tmp_path: Path) -> None:
+    made = system.run("db", "backup", "--to", str(tmp_path), "--json").json
+    assert Path(made["file"]).stat().st_size == made["size_bytes"]
+    drilled = system.run("db", "restore-drill", "--to", str(tmp_path))
+    assert drilled.code == 0, drilled
+    assert "each as it was backed up" in drilled.out
+    health = httpx.get(f"{system.client().place.url}/health", trust_env=False).json()
+    assert health["backups"]["backup"]["ok"]
+    assert health["backups"]["drill"]["at"] > health["backups"]["backup"]["at"]
+    assert 0 < health["connections"]["percent"] < 80
+    cluster = postgres.running(system.data)
+    assert cluster is not None
+    with psycopg.connect(cluster.owner_url) as conn:
+        kinds = {
+            row[0] for row in conn.execute("select event_type from telemetry_events").fetchall()
+        }
+    assert {"backup_completed", "restore_drill_completed"} <= kinds
+
+
+def test_a_damaged_backup_fails_the_drill_and_health_says_so(
+    system: System, tmp_path: Path
+) -> None:
+    file = Path(system.run("db", "backup", "--to", str(tmp_path), "--json").json["file"])
+    file.write_bytes(file.read_bytes()[:-7])
+    said = system.run("db", "restore-drill", str(file), "--json")
+    assert said.code == 1
+    assert said.json["problems"] == [
+        f"{file.name} is not the file that was written: its hash differs"
+    ]
+    health = httpx.get(f"{system.client().place.url}/health", trust_env=False).json()
+    assert health["backups"]["drill_failed"]["ok"] is False
+    assert system.run("db", "restore-drill", "--to", str(tmp_path / "none")).code == 3
+
+
+def test_connections_that_are_stuck_are_shown_and_ended_only_when_asked(system: System) -> None:
+    cluster = postgres.running(system.data)
+    assert cluster is not None
+    with closing(psycopg.connect(cluster.url, application_name="aicp:forgotten")) as holder:
+        holder.execute("select pg_sleep(1.1)")
+        pid = holder.info.backend_pid
+        looked = system.run(
+            "db", "pool", "--clear", "--dry-run", "--older-than", "1", "--json"
+        ).json
+        assert (looked["stuck"], looked["ended"]) == ([pid], [])
+        asked = system.run("db", "pool", "--clear", "--older-than", "1")
+        assert (asked.code, "--yes" in asked.err) == (2, True)
+        cleared = json.loads(
+            system.run("db", "pool", "--clear", "--older-than", "1", "--yes", "--json").out
+        )
+        assert cleared["ended"] == [pid]
+    left = system.run("db", "pool", "--json").json
+    assert pid not in [one["pid"] for one in left["sessions"]]
+    assert {"aicp:server", "aicp:worker"} <= {one["name"] for one in left["sessions"]}
