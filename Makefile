@@ -47,7 +47,7 @@ test: check ## the whole suite
 bench: install ## side-by-side benchmarks, as ratios
 	@$(BIN)/python -m bench
 
-schema: install ## what is made from the schema file: its lock file
+schema: install ## what is made from the schema file: its lock file and row types
 	@$(BIN)/python scripts/schema.py
 
 screenshots: install ## the console's key screens, in Chromium

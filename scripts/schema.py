@@ -1,4 +1,4 @@
-"""Write what is made from the one schema file: its lock file. Run by `make schema`."""
+"""Write what is made from the one schema file: its lock file and row types. Run by `make schema`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import psycopg
 
 from aicp.kernel import postgres
 from aicp.schema.apply import LOGIN, apply, schema_sha256
+from aicp.schema.python_rows import python_rows
+from aicp.schema.row_types import model
 from aicp.schema.shadow import expected
+from aicp.schema.snapshot import Snapshot
+from aicp.schema.typescript import typescript
 
 SUPABASE = Path(__file__).parents[1] / "supabase"
 
@@ -22,16 +26,27 @@ def main() -> None:
         cluster = postgres.start(home)
         try:
             apply(cluster.owner_url, password=cluster.app_password)
-            (SUPABASE / "schema.lock.json").write_text(lock(cluster.owner_url), encoding="utf-8")
+            for name, text in made(cluster.owner_url).items():
+                (SUPABASE / name).write_text(text, encoding="utf-8")
         finally:
             postgres.stop(home)
 
 
-def lock(owner_url: str) -> str:
-    """The lock file: one object a line, so that a change of the schema is a readable change of it."""
+def made(owner_url: str) -> dict[str, str]:
+    """Every file that is made, by its name."""
     with psycopg.connect(owner_url) as conn:
         server = conn.info.server_version // 10000
     objects = expected(owner_url, login=LOGIN)
+    rows = model(objects)
+    return {
+        "schema.lock.json": lock(objects, server),
+        "types.ts": typescript(rows),
+        "rows.py": python_rows(rows),
+    }
+
+
+def lock(objects: Snapshot, server: int) -> str:
+    """The lock file: one object a line, so that a change of the schema is a readable change of it."""
     body = ",\n".join(
         f"  {json.dumps(key)}: {json.dumps(fields, sort_keys=True, ensure_ascii=False)}"
         for key, fields in sorted(objects.items())

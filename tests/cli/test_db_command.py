@@ -112,3 +112,20 @@ def test_a_product_that_signs_in_as_the_owner_is_told(
     assert said.code == 5
     assert "login-too-strong" in said.out
     assert "is a superuser" in said.out
+
+
+def test_types_are_written_and_a_stale_file_is_told(system: System, tmp_path) -> None:
+    said = system.run("db", "types", "--lang", "typescript")
+    assert said.code == 0
+    assert "missions: {" in said.out
+    file = tmp_path / "types.ts"
+    file.write_text(said.out)
+    words = ("db", "types", "--lang", "typescript", "--check", str(file))
+    assert system.run(*words).code == 0
+    file.write_text(said.out.replace("missions: {", "mission: {"))
+    stale = system.run(*words)
+    assert stale.code == 5
+    assert f"aicp db types --lang typescript > {file}" in stale.err
+    missing = system.run("db", "types", "--lang", "python", "--check", str(tmp_path / "none.py"))
+    assert missing.code == 3
+    assert system.run("db", "types", "--lang", "cobol").code == 2

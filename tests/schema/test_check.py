@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -106,19 +105,6 @@ def test_a_lock_file_of_another_server_says_so(live: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(checking, "read_lock", lambda: lock)
     report = check(live, login=LOGIN, against="lock")
     assert "the lock file is of PostgreSQL 15" in report.notes[1]
-
-
-def test_the_lock_file_is_the_schema_file_as_it_is_now(live: str) -> None:
-    import importlib.util
-
-    path = Path(__file__).parents[2] / "scripts/schema.py"
-    spec = importlib.util.spec_from_file_location("schema_script", path)
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    written = (path.parents[1] / "supabase/schema.lock.json").read_text(encoding="utf-8")
-    assert written == script.lock(live), "run: make schema"
 
 
 def test_no_server_is_a_sentence() -> None:

@@ -7,6 +7,7 @@ import click
 from aicp.cli.database import connected, place, target, tell_everybody, url_parts
 from aicp.cli.db_backup import backup, restore_drill
 from aicp.cli.db_pool import pool
+from aicp.cli.db_types import types
 from aicp.cli.edge import Here, Verbs, json_option, lines, pass_here, put, say, suggest
 from aicp.settings import Settings, from_env
 
@@ -22,12 +23,13 @@ def db() -> None:
       aicp db apply
       aicp db diff
       aicp db lint
+      aicp db types --lang typescript
       aicp db backup && aicp db restore-drill
       aicp db pool
     """
 
 
-for verb in (backup, restore_drill, pool):
+for verb in (types, backup, restore_drill, pool):
     db.add_command(verb)
 
 
