@@ -111,7 +111,7 @@ def running(flight: Flight, steps: int) -> Run:
         )  # fmt: skip
         digest = plan_store.save_plan(conn, actor, made, at=at)
         store.add_connection(conn, actor, mission_id, Noop.connection)
-        store.grant(conn, mission_id, ACCOUNT, [TOUCH.scope])
+        store.request_scopes(conn, mission_id, ACCOUNT, [TOUCH.scope])
         plan_store.request_approval(
             conn, actor, approval_id=approval_id, mission_id=mission_id, digest=digest, risk="low",
             required=("owner",), at=at, expires_at=at + timedelta(hours=1),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +90,31 @@ def test_a_fixed_clock_moves_only_when_told() -> None:
     clock.advance(hours=1, seconds=1)
     assert clock() == datetime(2026, 1, 1, 1, 0, 1, tzinfo=UTC)
     assert system_clock().utcoffset() == timedelta()
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=30,
+)
+
+
+@given(ANYTHING)
+def test_the_quick_way_writes_the_very_bytes_of_rfc_8785_or_refuses_the_same(value: object) -> None:
+    """TR-10: people approve a digest, so there is one form, however it is made."""
+    try:
+        expected = rfc8785.dumps(value)
+    except (ValueError, UnicodeEncodeError) as refused:
+        with pytest.raises(type(refused)):
+            canonical(value)
+        return
+    assert canonical(value) == expected
+
+
+def test_control_signs_and_deep_nesting_are_written_the_same_either_way() -> None:
+    signs = {chr(n): "".join(map(chr, range(0x250))) for n in range(128)}
+    assert canonical(signs) == rfc8785.dumps(signs)
+    deep: object = "x"
+    for _ in range(300):
+        deep = [deep]
+    assert canonical(deep) == rfc8785.dumps(deep)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+import jsonschema_rs
 from jsonschema import Draft202012Validator
 
 from aicp.kernel.canonical import digest
@@ -58,6 +59,23 @@ class ToolSpec:
     def validator(self) -> Draft202012Validator:
         """Checks arguments against the declaration."""
         return Draft202012Validator(self.args_schema)
+
+    @cached_property
+    def _quick(self) -> jsonschema_rs.Draft202012Validator | None:
+        """The same check in microseconds; None where its dialect does not know the declaration."""
+        try:
+            return jsonschema_rs.Draft202012Validator(self.args_schema)
+        except (ValueError, TypeError):
+            return None
+
+    def misfit(self, args: Json) -> str:
+        """Why the arguments do not fit the declaration; "" when they do."""
+        if self._quick is not None and self._quick.is_valid(args):
+            return ""
+        first = next(iter(self.validator.iter_errors(args)), None)
+        if first is not None:
+            return first.message
+        return "" if self._quick is None else "two validators disagree about them"
 
     @property
     def ref(self) -> str:

@@ -148,6 +148,5 @@ def _scope(spec: ToolSpec, plan: Plan, facts: Facts) -> str:
 
 
 def _arguments(asked: Asked, spec: ToolSpec) -> str:
-    errors = spec.validator.iter_errors(asked.args)
-    first = next(iter(errors), None)
-    return f"the arguments do not fit {spec.name}: {first.message[:120]}" if first else ""
+    why = spec.misfit(asked.args)
+    return f"the arguments do not fit {spec.name}: {why[:120]}" if why else ""

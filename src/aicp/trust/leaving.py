@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from email.utils import getaddresses
+from functools import lru_cache
 from typing import Any
 
 from aicp.toolkits.model import ToolSpec, UndoTier
@@ -40,8 +41,13 @@ def leaves_now(step: Step, spec: ToolSpec | None = None) -> bool:
 def bare(to: Any) -> tuple[str, ...]:
     """The addresses of a `to` argument, however written: no names, no spaces, lower case, each once."""
     listed = [str(one) for one in (to if isinstance(to, list | tuple) else [to]) if one]
-    found = (spec or text for text in listed for _, spec in getaddresses([text]))
-    return tuple(dict.fromkeys(address.strip().casefold() for address in found))
+    return tuple(dict.fromkeys(address for text in listed for address in _addresses(text)))
+
+
+@lru_cache(maxsize=4096)
+def _addresses(text: str) -> tuple[str, ...]:
+    """The addresses in one text; lists of exclusions are asked about before every call."""
+    return tuple((spec or text).strip().casefold() for _, spec in getaddresses([text]))
 
 
 def recipients(args: Mapping[str, Any]) -> tuple[str, ...]:
