@@ -9,6 +9,7 @@ from bench import journal, noop
 from bench.report import Line, Table
 from bench.series import flat, interleaved, percentile, ratio, timed
 from bench.world import World
+from structlog.contextvars import bound_contextvars
 
 from aicp.brain.executor import run_executor
 from aicp.missions.execute import _watcher, caller
@@ -50,19 +51,21 @@ def _bare(flight: Flight, calls: int, numbers: count[int] = count()) -> Sequence
 
 
 def _governed(flight: Flight, calls: int) -> Sequence[float]:
-    """The calls as the plan's caller makes them, one after the other."""
+    """The calls as the plan's caller makes them, one after the other, in a job of the mission."""
     run = noop.running(flight, STEPS)
-    return [
-        timed(lambda s=step: governed_call(run, Asked(s.tool, s.account, s.args)))
-        for step in run.plan.play.steps[:calls]
-    ]
+    with bound_contextvars(bd_issue=None):  # as `missions/jobs.py` does
+        return [
+            timed(lambda s=step: governed_call(run, Asked(s.tool, s.account, s.args)))
+            for step in run.plan.play.steps[:calls]
+        ]
 
 
 def _through_agent(flight: Flight, calls: int) -> Sequence[float]:
     """The calls as a mission's executor agent makes them; each one's share of the walk."""
     run = noop.running(flight, STEPS)
     steps = run.plan.play.steps[:calls]
-    walk = timed(lambda: run_executor(steps, call=caller(run), before_tool=_watcher(run)))
+    with bound_contextvars(bd_issue=None):
+        walk = timed(lambda: run_executor(steps, call=caller(run), before_tool=_watcher(run)))
     return [walk / calls] * calls
 
 

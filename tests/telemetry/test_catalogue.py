@@ -24,7 +24,7 @@ def calls() -> Iterator[tuple[str, int, str, set[str] | None]]:
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
-            if node.func.id in ("record", "_event"):
+            if node.func.id in ("record", "_event", "tell_everybody"):
                 name = next((a for a in node.args if _is_text(a)), None)
                 context = next((a for a in node.args if isinstance(a, ast.Dict)), None)
                 where = path.relative_to(SOURCE).as_posix()

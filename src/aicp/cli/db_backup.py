@@ -12,15 +12,11 @@ import click
 from aicp.cli.database import Target, target, tell_everybody
 from aicp.cli.edge import Here, json_option, pass_here, put, say, suggest
 from aicp.errors import AicpError, NotFound
-from aicp.settings import Settings, from_env
+from aicp.settings import from_env
 
 if TYPE_CHECKING:
     from aicp.schema.backup import Backup
 
-EVENTS = {  # kind -> what is recorded when it went well, and when it did not
-    "backup": ("backup_completed", "backup_failed"),
-    "drill": ("restore_drill_completed", "restore_drill_failed"),
-}
 folder_option = click.option(
     "--to", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
     help="Where backups are (default: backups/ in the data folder).",
@@ -52,9 +48,15 @@ def backup(here: Here, folder: Path | None, keep: int | None, as_json: bool) -> 
         try:
             made = backups.back_up(where.owner_url, place, login=where.login, at=datetime.now(UTC))
         except AicpError as error:
-            note(where, settings, "backup", problem=error.message)
+            _note(where, "backup", None, 0.0, error.message)
+            tell_everybody(where, settings, "backup_failed", {"reason": error.reason_code})
             raise
-        note(where, settings, "backup", made, seconds=made.seconds)
+        _note(where, "backup", made, made.seconds, "")
+        tell_everybody(
+            where, settings, "backup_completed",
+            {"size_bytes": made.size_bytes, "seconds": made.seconds, "fingerprint": made.fingerprint},
+            status="success",
+        )  # fmt: skip
     gone = backups.prune(place, keep) if keep is not None else []
     if as_json:
         put(_shown(made) | {"removed": [str(path) for path in gone]})
@@ -91,14 +93,16 @@ def restore_drill(file: Path | None, folder: Path | None, as_json: bool) -> int:
         raise NotFound("there is no backup yet", hint="make one: aicp db backup")
     with target(settings) as where:
         done = drill(where.owner_url, backups.read(there[-1].resolve()), login=where.login)
-        note(
-            where,
-            settings,
-            "drill",
-            done.backup,
-            seconds=done.seconds,
-            problem="; ".join(done.problems),
-        )
+        _note(where, "drill", done.backup, done.seconds, "; ".join(done.problems))
+        if done.problems:
+            tell_everybody(
+                where, settings, "restore_drill_failed", {"problems": len(done.problems)}
+            )
+        else:
+            tell_everybody(
+                where, settings, "restore_drill_completed",
+                {"seconds": done.seconds, "fingerprint": done.backup.fingerprint}, status="success",
+            )  # fmt: skip
     if as_json:
         put(_shown(done.backup) | {"drill_seconds": done.seconds, "problems": done.problems})
     else:
@@ -116,20 +120,11 @@ def _shown(made: Any) -> dict[str, Any]:
     return asdict(made) | {"file": str(made.file), "rows": made.rows}
 
 
-def note(
-    where: Target, settings: Settings, kind: str, made: Backup | None = None, *,
-    seconds: float = 0.0, problem: str = "",
-) -> None:  # fmt: skip
-    """Keep the result where health reads it, and tell every tenant's telemetry."""
+def _note(where: Target, kind: str, made: Backup | None, seconds: float, problem: str) -> None:
+    """Keep the result where health reads it."""
     from aicp.schema.backups import Result, keep
 
     name, size, schema = (
         (made.file.name, made.size_bytes, made.fingerprint) if made else ("", 0, "")
     )
     keep(where.owner_url, Result(kind, name, size, seconds, schema, problem, datetime.now(UTC)))
-    well, ill = EVENTS[kind]
-    told = {"problems": problem.count("; ") + 1} if problem else {"fingerprint": schema}
-    tell_everybody(
-        where, settings, ill if problem else well, {"size_bytes": size, "seconds": seconds, **told},
-        status="error" if problem else "success",
-    )  # fmt: skip

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from psycopg.types.json import Jsonb
+from structlog.contextvars import get_contextvars
 
 from aicp.kernel.canonical import digest
 from aicp.kernel.db import Actor, Connection
@@ -29,7 +30,8 @@ def record(
 ) -> None:
     """Record an event; the streams hear of it when the transaction commits.
 
-    Its log line names the issue its mission is about, if there is one.
+    Its log line names the issue its mission is about, if there is one; where a job has bound that
+    already, no answer of the database is waited for.
 
     Raises:
         ValueError: the context lacks a field the catalogue demands.
@@ -37,22 +39,30 @@ def record(
     """
     if lacking := missing(event_type, context):
         raise ValueError(f"{event_type} lacks {', '.join(sorted(lacking))}")
-    row = conn.execute(
+    conn.execute(
         "insert into telemetry_events (tenant_id, mission_id, event_type, stage, status, context,"
         " payload_sha, person_id, agent_name, correlation_id, created_at)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " returning (select bd_issue from missions where id = %s)",
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             actor.tenant_id, mission_id, event_type, stage, status, Jsonb(context), digest(context),
-            actor.person_id, actor.agent, correlation_id, at, mission_id,
+            actor.person_id, actor.agent, correlation_id, at,
         ),
-    ).fetchone()  # fmt: skip
+    )  # fmt: skip
     log.info(
         event_type,
-        bd_issue=(row[0] if row else None) or None,
+        bd_issue=_issue(conn, mission_id),
         tenantId=str(actor.tenant_id),
         mission_id=mission_id,
         correlation_id=correlation_id,
         toolkit=context.get("toolkit"),
         context=context,
     )
+
+
+def _issue(conn: Connection, mission_id: str | None) -> str | None:
+    """The issue that the mission is about, for the log line."""
+    known = get_contextvars()
+    if "bd_issue" in known or mission_id is None:
+        return known.get("bd_issue")
+    row = conn.execute("select bd_issue from missions where id = %s", (mission_id,)).fetchone()
+    return str(row[0]) if row and row[0] else None

@@ -391,12 +391,14 @@ def _write_intent(run: Run, asked: Asked, step: Step, call: Call, before: Before
         objected = objection(conn, run, step, call) if well else None
         if well and objected is None:
             run.memory.facts = facts
-            journal.intend(
-                conn, run.actor, run.mission_id, seq=step.seq, purpose="step", call=call,
-                tool=step.tool, account=step.account, mutates=step.mutates,
-                approval_id=run.approval_id, before=before, worker=run.worker, at=run.clock(),
-                verdicts={"gate": "ok", "safeguards": [g.id for g in guards]},
-            )  # fmt: skip
+            with conn.pipeline():  # intent and commit in one round trip
+                journal.intend(
+                    conn, run.actor, run.mission_id, seq=step.seq, purpose="step", call=call,
+                    tool=step.tool, account=step.account, mutates=step.mutates,
+                    approval_id=run.approval_id, before=before, worker=run.worker, at=run.clock(),
+                    verdicts={"gate": "ok", "safeguards": [g.id for g in guards]},
+                )  # fmt: skip
+                conn.commit()
             return
     _deny_unless(run, asked, verdict)
     if not at_cursor:
@@ -550,21 +552,15 @@ def _settle(
     now = run.clock()
     spec = run.spec(step.account, step.tool_name)
     with run.db.batch(run.actor) as conn:
-        journal.finish(
-            conn, run.mission_id, call.key, state="done", outcome=outcome, reconciled=reconciled,
-            post=post, at=now,
+        recovered = journal.settle(
+            conn, run.actor, run.mission_id, step.seq, call.key, toolkit=step.toolkit,
+            outcome=outcome, reconciled=reconciled, post=post, at=now,
         )  # fmt: skip
-        conn.execute(
-            "update missions set cursor_seq = %s, stumbles = 0, updated_at = %s"
-            " where id = %s and cursor_seq = %s",
-            (step.seq, now, run.mission_id, step.seq - 1),
-        )
         if spec and (step.account, spec.scope) not in run.memory.used:
             journal.use_scope(conn, run.mission_id, step.account, spec.scope)
         if outcome.held_until:
             due = datetime.fromisoformat(outcome.held_until)
             journal.hold(conn, run.actor, run.mission_id, step.seq, due_at=due)
-        recovered = traffic.succeeded(conn, run.actor, step.toolkit, call.key)
         latency = int((now - started).total_seconds() * 1000)
         _events(conn, run, step, latency, reconciled=reconciled)
     if spec:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg import Cursor
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -89,6 +90,37 @@ def finish(
             state, Jsonb(asdict(outcome)) if outcome else None, error, reconciled,
             Jsonb({"post": list(post)}), at, mission_id, key,
         ),
+    )  # fmt: skip
+
+
+def settle(
+    conn: Connection, actor: Actor, mission_id: str, seq: int, key: str, *, toolkit: str,
+    outcome: Outcome, reconciled: bool, post: tuple[str, ...], at: datetime,
+) -> Cursor[tuple[object, ...]]:  # fmt: skip
+    """The result of a call that is done, the cursor past it, and the end of its toolkit's failures.
+
+    One statement, which needs no answer at once. An intent that was settled before, or a cursor that
+    went on, is left as it is.
+
+    Returns:
+        a cursor; it holds a row exactly when this call was the probe of a resting toolkit.
+    """
+    return conn.execute(
+        "with done as (update tool_calls set state = 'done', outcome = %(outcome)s, error = '',"
+        " reconciled = %(reconciled)s, verdicts = verdicts || %(post)s, finished_at = %(at)s"
+        " where mission_id = %(mission)s and key = %(key)s and state in ('intent', 'unknown')),"
+        " moved as (update missions set cursor_seq = %(seq)s, stumbles = 0, updated_at = %(at)s"
+        " where id = %(mission)s and cursor_seq = %(seq)s - 1),"
+        " was as (select failed, resume_at from breakers where tenant_id = %(tenant)s"
+        " and toolkit = %(toolkit)s and (probe = %(key)s or (resume_at is null and failed > 0)) for update),"
+        " now_well as (update breakers set failed = 0, resume_at = null, probe = '', probe_until = null"
+        " where tenant_id = %(tenant)s and toolkit = %(toolkit)s and exists (select 1 from was))"
+        " select 1 from was where resume_at is not null",
+        {
+            "outcome": Jsonb(asdict(outcome)), "reconciled": reconciled, "at": at,
+            "post": Jsonb({"post": list(post)}), "mission": mission_id, "key": key, "seq": seq,
+            "tenant": actor.tenant_id, "toolkit": toolkit,
+        },
     )  # fmt: skip
 
 

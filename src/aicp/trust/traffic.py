@@ -66,22 +66,6 @@ def _seen(
     return Traffic(breaker, tenant_mark, mission_mark)
 
 
-def succeeded(conn: Connection, actor: Actor, toolkit: str, key: str) -> Any:
-    """A call is done: the row of failures is over, or the probe was good. Needs no answer at once.
-
-    Returns:
-        a cursor; it holds a row exactly when this was the probe, so the breaker has closed.
-    """
-    return conn.execute(
-        "with was as (select failed, resume_at from breakers where tenant_id = %(tenant)s"
-        " and toolkit = %(toolkit)s and (probe = %(key)s or (resume_at is null and failed > 0)) for update),"
-        " now_well as (update breakers set failed = 0, resume_at = null, probe = '', probe_until = null"
-        " where tenant_id = %(tenant)s and toolkit = %(toolkit)s and exists (select 1 from was))"
-        " select 1 from was where resume_at is not null",
-        {"tenant": actor.tenant_id, "toolkit": toolkit, "key": key},
-    )
-
-
 def closed(conn: Connection, run: Run, toolkit: str) -> None:
     """Tell that the toolkit is well again."""
     _tell(conn, run, toolkit, Breaker(), run.clock())
