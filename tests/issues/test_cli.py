@@ -149,6 +149,29 @@ def test_ready_list_blocked_and_stats_agree(bd: Bd) -> None:
     assert [i["id"] for i in bd.json("list", "--parent", parent)] == [child]
 
 
+def test_epics_are_counted_and_closed_once_their_children_are_done(bd: Bd) -> None:
+    epic = bd.json("create", "Quarterly \x1b[31m upkeep", "-t", "epic")["id"]
+    bd("create", "no children yet", "-t", "epic", "--id", "e-2")
+    for child in ("c-1", "c-2"):
+        bd("create", child, "--id", child, "--parent", epic)
+    bd("close", "c-1")
+    assert bd.json("epic", "close-eligible") == []
+    counted = {row["epic"]["id"]: row for row in bd.json("epic", "status")}
+    assert counted[epic]["total_children"] == 2
+    assert counted[epic]["closed_children"] == 1
+    assert not counted[epic]["eligible_for_close"]
+    assert not counted["e-2"]["eligible_for_close"], "without children nothing was finished"
+    assert "1/2 done" in bd("epic", "status")
+    assert "\x1b" not in bd("epic", "status")
+    bd("close", "c-2")
+    assert [row["epic"]["id"] for row in bd.json("epic", "status", "--eligible-only")] == [epic]
+    assert bd.json("stats")["epics_eligible_for_closure"] == 1
+    assert [i["id"] for i in bd.json("epic", "close-eligible", "--dry-run")] == [epic]
+    assert [i["status"] for i in bd.json("epic", "close-eligible")] == ["closed"]
+    assert bd.json("epic", "status", "--eligible-only") == []
+    assert bd.json("show", epic)[0]["close_reason"] == "all its children are done"
+
+
 def test_a_cycle_is_refused_with_the_way_round(bd: Bd) -> None:
     one, two, three = made(bd, "1"), made(bd, "2"), made(bd, "3")
     bd("dep", "add", two, one)
@@ -343,6 +366,41 @@ def test_a_reader_that_stops_early_is_no_error(bd: Bd) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def in_shell(bd: Bd, line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", line], cwd=bd.folder, env=bd.env, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("bd list >&-", 0),
+        ("bd create 'still made' <&- >&- 2>&-", 0),
+        ("bd create - <&-", 2),
+        ("bd nope 2>&-", 2),
+        ("bd nope 2>/dev/full", 2),
+    ],
+)
+def test_closed_streams_are_empty_ones(bd: Bd, line: str, code: int) -> None:
+    bd("create", "one")
+    done = in_shell(bd, line)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("still made" in bd("list")) == ("still made" in line)
+
+
+@pytest.mark.parametrize("words", ["bd create late", "bd create late --json -d - <big"])
+def test_an_answer_that_cannot_be_written_does_not_deny_the_write(bd: Bd, words: str) -> None:
+    (bd.folder / "big").write_text("d" * 100_000)
+    done = in_shell(bd, f"{words} >/dev/full")
+    assert done.returncode == 1
+    assert "the answer cannot be written: No space left on device" in done.stderr
+    assert "nothing was written" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [issue["title"] for issue in bd.json("list")] == ["late"]
 
 
 def test_chains_and_deep_trees_are_drawn(bd: Bd) -> None:

@@ -157,6 +157,18 @@ class Book:
 
         return self._do(lambda s: close(s, ids, reason, by=by, at=self.now()))
 
+    def close_epics(self, reason: str, *, by: str) -> list[Record]:
+        """Close every epic whose children are all done, as they are at the moment of the write."""
+        from aicp.issues.graph import epics
+        from aicp.issues.update import close
+
+        def decide(snapshot: Snapshot) -> tuple[list[Record], Change]:
+            ids = [epic.issue.id for epic in epics(snapshot.graph) if epic.eligible]
+            at = self.now()
+            return close(snapshot, ids, reason, by=by, at=at) if ids else ([], Change([], []))
+
+        return self._do(decide)
+
     def reopen(self, ids: list[str], reason: str = "", *, by: str) -> list[Record]:
         """Open closed issues again."""
         from aicp.issues.update import reopen

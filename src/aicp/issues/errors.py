@@ -5,6 +5,7 @@ NotFound   3  no such issue, no such file, no store here
 Conflict   6  the graph or the file says otherwise: a cycle, a taken id, conflict markers
 TimedOut   8  another process kept the lock
 Damaged    1  the file cannot be trusted; nothing was read from it and nothing written
+Unanswered 1  stdout cannot be written; whatever was to change has been changed
 """
 
 from __future__ import annotations
@@ -56,3 +57,13 @@ class TimedOut(IssueError):
 
 class Damaged(IssueError):
     code, exit_code = "damaged", 1
+
+
+class Unanswered(IssueError):
+    code, exit_code = "unanswered", 1
+
+    def __init__(self, why: str | None) -> None:
+        super().__init__(
+            f"the answer cannot be written: {why}",
+            hint="what was to be changed is changed; look with bd list before repeating it",
+        )

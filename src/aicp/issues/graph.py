@@ -125,11 +125,30 @@ def stats(graph: Graph) -> dict[str, Any]:
         "deferred_issues": count.get("deferred", 0),
         "blocked_issues": len(graph.blocked()),
         "ready_issues": len(graph.ready()),
-        "epics_eligible_for_closure": sum(_closable(graph, i) for i in issues),
+        "epics_eligible_for_closure": sum(e.eligible for e in epics(graph)),
         "average_lead_time_hours": round(sum(leads) / len(leads), 2) if leads else 0,
     }
 
 
-def _closable(graph: Graph, issue: Issue) -> bool:
-    children = graph.children(issue.id) if issue.kind == "epic" and not issue.done else []
-    return bool(children) and all(graph.by_id[child].done for child in children)
+class Epic:
+    """An unfinished epic and how many of its children are done."""
+
+    __slots__ = ("children", "done", "issue")
+
+    def __init__(self, issue: Issue, children: int, done: int) -> None:
+        self.issue, self.children, self.done = issue, children, done
+
+    @property
+    def eligible(self) -> bool:
+        """It has children and every one is done: nothing is left but to close it."""
+        return 0 < self.children == self.done
+
+
+def epics(graph: Graph) -> list[Epic]:
+    """Every unfinished epic, most urgent first, with its direct children counted."""
+    found = [i for i in graph if i.kind == "epic" and not i.done]
+    out = []
+    for issue in sorted(found, key=urgency):
+        children = [graph.by_id[child] for child in graph.children(issue.id)]
+        out.append(Epic(issue, len(children), sum(child.done for child in children)))
+    return out

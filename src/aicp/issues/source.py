@@ -23,12 +23,13 @@ class Source:
         OSError: it cannot be opened.
     """
 
-    __slots__ = ("_data", "descriptor", "info", "path")
+    __slots__ = ("_data", "_seen", "descriptor", "info", "path")
 
     def __init__(self, path: str) -> None:
         self.descriptor = -1
         self.path = path
         self._data: bytes | None = None
+        self._seen: dict[int, tuple[int, bytes]] = {}
         self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.info = os.fstat(self.descriptor)
 
@@ -52,7 +53,16 @@ class Source:
         return self._read(start, end) if self._data is None else self._data[start:end]
 
     def line_at(self, at: int) -> tuple[int, bytes]:
-        """(start, line): the line that covers an offset, with its newline."""
+        """(start, line): the line that covers an offset, with its newline.
+
+        Kept, because every search of one write begins at the same middles.
+        """
+        seen = self._seen.get(at)
+        if seen is None:
+            seen = self._seen[at] = self._line_at(at)
+        return seen
+
+    def _line_at(self, at: int) -> tuple[int, bytes]:
         span = _SPAN
         while True:
             low, high = max(0, at - span), min(self.size, at + span)

@@ -6,7 +6,7 @@ import os
 import sys
 
 from aicp.issues.book import Book
-from aicp.issues.errors import BadInput
+from aicp.issues.errors import BadInput, Unanswered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +74,12 @@ class Context:
 
     def put(self, data: bytes | str) -> None:
         """The answer, on stdout."""
-        sys.stdout.buffer.write(data if isinstance(data, bytes) else encoded(data + "\n"))
+        try:
+            sys.stdout.buffer.write(data if isinstance(data, bytes) else encoded(data + "\n"))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise Unanswered(error.strerror) from None
 
     def note(self, text: str) -> None:
         """A remark, on stderr, unless it is to be quiet."""

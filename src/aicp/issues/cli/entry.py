@@ -6,7 +6,7 @@ import os
 import sys
 
 from aicp.issues.cli.options import Call, parse
-from aicp.issues.errors import IssueError
+from aicp.issues.errors import IssueError, Unanswered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,13 +18,32 @@ def main() -> NoReturn:
     import gc
 
     gc.disable()  # a run is over before a collection could pay
-    code = run(sys.argv[1:])
+    _open_streams()
+    code = _flush(run(sys.argv[1:]))
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os._exit(code)  # nobody to tell, and the code says it
+    os._exit(code)
+
+
+def _open_streams() -> None:
+    """Give a caller who closed stdin, stdout or stderr an empty one (Python then has None)."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def _flush(code: int) -> int:
+    """Send what is left of the answer; the exit code."""
     try:
         sys.stdout.flush()
-        sys.stderr.flush()
     except BrokenPipeError:
-        code = code or 0
-    os._exit(code)
+        return code
+    except OSError as error:
+        lost = Unanswered(error.strerror)
+        return _complain(lost.message, lost.hint, lost.exit_code, None)
+    return code
 
 
 def run(argv: list[str]) -> int:
@@ -83,7 +102,8 @@ def _complain(text: str, hint: str, code: int, wire: dict[str, object] | None) -
     shown = dumps(wire) if wire else f"bd: {text}" + (f"\n    {hint}" if hint else "")
     try:
         sys.stderr.buffer.write((shown + "\n").encode("utf-8", "replace"))
-    except BrokenPipeError:
+        sys.stderr.flush()
+    except OSError:
         return code
     return code
 

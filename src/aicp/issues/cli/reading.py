@@ -157,6 +157,28 @@ def stats(context: Context) -> None:
     return context.put("\n".join(f"{k.replace('_', ' '):<28}{v:>8}" for k, v in values.items()))
 
 
+def epic_status(context: Context) -> None:
+    """`bd epic status`."""
+    from aicp.issues.graph import epics
+
+    snapshot = context.book.snapshot()
+    only = bool(context.option("eligible_only"))
+    found = [epic for epic in epics(snapshot.graph) if epic.eligible or not only]
+    if context.json:
+        parts = [
+            b'{"epic":%b,"total_children":%d,"closed_children":%d,"eligible_for_close":%b}'
+            % (snapshot.shown(e.issue), e.children, e.done, b"true" if e.eligible else b"false")
+            for e in found
+        ]
+        return context.put(b"[" + b",\n".join(parts) + b"]\n")
+    shown = [
+        f"{safe(e.issue.id)}  {e.done}/{e.children} done  {safe(e.issue.title)}"
+        + ("  (can be closed)" if e.eligible else "")
+        for e in found
+    ]
+    return context.put("\n".join(shown) or "no open epic")
+
+
 def history(context: Context) -> None:
     """`bd history`."""
     wanted = context.call.words[0] if context.call.words else ""

@@ -251,6 +251,26 @@ COMMANDS: dict[str, Command] = {
         (),
         ("bd stats --json",),
     ),
+    "epic status": Command(
+        "unfinished epics, with how many of their children are done",
+        "",
+        (0, 0),
+        "reading:epic_status",
+        (
+            _flag(
+                "--eligible-only", to="eligible_only", does="only those whose children are all done"
+            ),
+        ),
+        ("bd epic status", "bd epic status --eligible-only --json"),
+    ),
+    "epic close-eligible": Command(
+        "close every epic whose children are all done",
+        "",
+        (0, 0),
+        "writing:epic_close",
+        (_REASON, _flag("--dry-run", to="dry_run", does="only show which")),
+        ("bd epic close-eligible --dry-run",),
+    ),
     "history": Command(
         "who did what when, to an issue or to all",
         "[ID]",

@@ -87,6 +87,18 @@ def close(context: Context) -> None:
     _say_waiting(context, records)
 
 
+def epic_close(context: Context) -> None:
+    """`bd epic close-eligible`."""
+    if context.option("dry_run"):
+        from aicp.issues.graph import epics
+
+        snapshot = context.book.snapshot()
+        ready = [e.issue.id for e in epics(snapshot.graph) if e.eligible]
+        return _answer(context, [snapshot.record(one) for one in ready])
+    reason = context.text(context.option("reason", "all its children are done"))
+    return _answer(context, context.book.close_epics(reason, by=context.actor))
+
+
 def reopen(context: Context) -> None:
     """`bd reopen`."""
     reason = context.text(context.option("reason", ""))
