@@ -22,6 +22,7 @@ LONGEST = 128  # a longer key is no name
 _SECRET_WORDS = frozenset(
     ["password", "passwords", "passwd", "passwort", "passphrase", "passcode", "pwd", "secret", "secrets", "token", "tokens", "apikey", "apikeys", "credential", "credentials", "creds", "authorization", "cookie", "cookies", "privatekey", "otp", "totp", "cvv", "cvc", "csrf", "xsrf", "jwt", "bearer", "kennwort", "contrasena", "senha", "motdepasse", "wachtwoord", "losenord", "haslo", "salasana", "adgangskode", "heslo", "parola", "sifre", "jelszo", "sandi", "jsessionid", "phpsessid", "sessionid", "secretkey", "accesskey", "accesstoken", "refreshtoken", "authtoken", "idtoken", "clientsecret", "signingkey", "encryptionkey", "sharedkey", "accountkey", "masterkey", "connectionstring", "dsn", "mnemonic"]
 )  # fmt: skip
+_SECRET_WORDS |= {fold(word) for word in "пароль 密码 密碼 パスワード 비밀번호 סיסמה κωδικός пароль पासवर्ड".split()}
 # These words beside one another.
 _SECRET_PAIRS = frozenset(
     tuple(pair.split())
@@ -111,6 +112,15 @@ for _kind, _names in {
     "LOCATION": "latitude longitude lat lng lon latlng geolocation gps gpscoordinates coordinates",
 }.items():  # fmt: skip
     _PII |= dict.fromkeys(_names.split(), _kind)
+
+_PII |= {
+    fold(word): kind
+    for word, kind in {
+        "телефон": "PHONE", "电话": "PHONE", "電話番号": "PHONE", "電話": "PHONE", "전화번호": "PHONE", "почта": "EMAIL",
+        "фамилия": "PERSON", "имя": "PERSON", "姓名": "PERSON", "氏名": "PERSON", "이름": "PERSON", "адрес": "ADDRESS",
+        "地址": "ADDRESS", "住所": "ADDRESS", "주소": "ADDRESS", "身份证": "NATIONAL_ID", "生年月日": "DOB", "출생": "DOB",
+    }.items()
+}  # fmt: skip
 
 # A last word that makes the name one of a fact about it.
 _ABOUT_LAST = frozenset(
@@ -206,7 +216,10 @@ def rule(key: str) -> str:
     joined = _joined(words)
     if joined in _registered:
         return _registered[joined]
-    return _secret(words, joined) or _personal(words, joined)
+    if kind := _secret(words, joined) or _personal(words, joined):
+        return kind
+    space, _, own = key.rpartition(".")  # `app.zip`: a namespace and a name
+    return rule(own) if space and own else ""
 
 
 def is_reference(key: str) -> bool:
@@ -274,22 +287,17 @@ def _about(words: tuple[str, ...]) -> bool:
 def _personal(words: tuple[str, ...], joined: str) -> str:
     if kind := _PII.get(joined):
         return kind
-    if len(words) < 2 or words[-1] in _ABOUT_LAST or words[0] in _ABOUT_FIRST:
+    if len(words) < 2 or words[0] in _ABOUT_FIRST:
         return ""
-    for size in (
-        4,
-        3,
-        2,
-        1,
-    ):  # `user.contact.email`, `customerPhoneNumber`: the end of a name is what it is
+    for size in (4, 3, 2):  # `customerPhoneNumber`: the end of a name is what it is
         if size < len(words) and (kind := _PII.get("".join(words[-size:]))):
-            return "" if size == 1 and words[-1] in _TOO_SHORT else kind
-    return ""
+            return kind
+    last = words[-1]
+    return "" if last in _ABOUT_LAST or last in _TOO_SHORT else _PII.get(last, "")
 
 
-_TOO_SHORT = frozenset(["cell", "card", "pan", "zip", "lat", "lon", "tin", "sin", "rut", "nie", "nif", "nom", "street", "mobile", "born", "ip", "handy"]) - {
-    "ip", "mobile", "card"
-}  # fmt: skip
+# Alone they say it, as the last of several words they may mean anything.
+_TOO_SHORT = frozenset("cell card pan zip lat lon tin sin rut nie nif nom born handy".split())
 
 
 def _joined(words: tuple[str, ...]) -> str:

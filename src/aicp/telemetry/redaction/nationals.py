@@ -146,25 +146,31 @@ def _ids(text: Text) -> Iterator[Span]:
     plain = text.numbers
     for found in _CANDIDATE.finditer(plain):
         text.spend(4)
-        start, end = found.span()
+        start = found.start()
         near = _NEAR.search(plain[max(0, start - 44) : start].lower()) is not None
-        if any(
-            _is(form, pattern, found[0], near, text.context.regions)
-            for form, pattern in _compiled()
-        ):
-            yield Span(start, end, "NATIONAL_ID")
-        elif near and found[0][0].isdigit() and sum(map(str.isdigit, found[0])) >= 8:
-            yield Span(
-                start, end, "NATIONAL_ID"
-            )  # it says what it is: a wrong check digit is a slip
+        for number in _readings(found[0]):
+            if _known(number, near, text.context.regions):
+                yield Span(start, start + len(number), "NATIONAL_ID")
+                break
 
 
-def _is(
-    form: Form, pattern: re.Pattern[str], number: str, near: bool, regions: tuple[str, ...]
-) -> bool:
-    if not (form.sure or near or (form.dated and form.country in regions)):
-        return False
-    return pattern.match(number) is not None and valid(form, number)
+def _readings(candidate: str) -> tuple[str, ...]:
+    """With the letter behind a space, which may be its last or the next word, and without."""
+    if bare := _NEXT_WORD.sub("", candidate):
+        return (candidate,) if bare == candidate else (candidate, bare)
+    return (candidate,)
+
+
+def _known(number: str, near: bool, regions: tuple[str, ...]) -> bool:  # noqa: FBT001
+    for form, pattern in _compiled():
+        usable = form.sure or near or (form.dated and form.country in regions)
+        if usable and pattern.match(number) and valid(form, number):
+            return True
+    # It says what it is: a wrong check digit is a slip.
+    return near and number[0].isdigit() and number[-1].isdigit() and sum(map(str.isdigit, number)) >= 8
+
+
+_NEXT_WORD = re.compile(r"[ ][A-Za-z]{1,2}\d?\Z")
 
 
 def valid(form: Form, number: str) -> bool:

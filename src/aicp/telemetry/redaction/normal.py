@@ -15,8 +15,8 @@ from urllib.parse import unquote_to_bytes
 
 _LOOKS = dict(
     zip(
-        "абвеікмнорстухјѕԁһԛԝАВЕІКМНОРСТУХЈЅοαεικνρτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧօսհıɑɡ。·٫",
-        "a6beikmhopctyxjsdhqwABEIKMHOPCTYXJSoaeikvptuxABEZHIKMNOPTYXouhiag..,",
+        "абвеікмнорстухјѕԁһԛԝАВЕІКМНОРСТУХЈЅοαεικνρτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧօսհıɑɡłøđðħ。·٫",
+        "a6beikmhopctyxjsdhqwABEIKMHOPCTYXJSoaeikvptuxABEZHIKMNOPTYXouhiaglodhh..,",
         strict=True,
     )
 )
@@ -44,7 +44,8 @@ class Plain:
         """The stretch of the original behind plain[start:end]."""
         if not self.starts:
             return start, end
-        return self.starts[start], self.ends[end - 1]
+        # what was dropped behind the last character goes with it
+        return self.starts[start], self.starts[end] if end < len(self.starts) else self.ends[end - 1]
 
 
 def plain(text: str) -> Plain:

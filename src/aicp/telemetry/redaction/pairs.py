@@ -34,8 +34,10 @@ _ASSIGNED = re.compile(
 _BEFORE = re.compile(r"[\w.\-]{1,40}\Z")
 _UNQUOTED = re.compile(r"[^\s\x00\"'`]{1,512}")
 _CUT = re.compile(r"[&;]|,(?=\s|\w[\w.-]*=|$)|[)\]}>]+[.,;]?$|\\+[\"']|<")
-_TAIL = ".,;:!?)]}>"
-_TO_LINE_END = frozenset(["authorization", "proxyauthorization", "cookie", "setcookie", "cookies"])
+_TAIL = ".,;:)]}>"
+_TO_LINE_END = frozenset("cookie setcookie cookies".split())
+_SCHEME = re.compile(r"(bearer|basic|token|apikey|negotiate|ntlm|digest|aws4-hmac-sha256) {1,2}", re.IGNORECASE)
+_COOKIES = re.compile(r"[^\s\x00\";]{1,4096}(?:; ?[^\r\n\x00\";]{1,4096}){0,64}")
 _LINE = re.compile(r"[^\r\n\x00\"]{1,4096}")
 
 # prose: the name, a verb, the value
@@ -122,8 +124,14 @@ def _assigned(plain: str, begin: int, stop: int, before: str, found: re.Match[st
     if keys.rule(name) != "SECRET":
         return None
     start, quote, words = found.end(), found[2], keys.words_of(name)
+    if scheme := _SCHEME.match(plain, start):
+        if scheme[1].lower() in ("digest", "aws4-hmac-sha256"):
+            words = ("x", "cookie")  # its parameters reach to the end of the line
+        else:
+            start = scheme.end()
     end = _value_end(plain, start, quote, "".join(words[-2:]), "".join(words))
-    if end > start and _is_value(plain[start:end], quoted=bool(quote)):
+    prose = plain[end : end + 1] == " "  # `credentials: secret is missing`
+    if end > start and _is_value(plain[start:end], quoted=bool(quote), prose=prose):
         return Span(start, end, "SECRET")
     return None
 
@@ -160,7 +168,7 @@ def _value_end(plain: str, start: int, quote: str | None, last: str, joined: str
         stop = plain.find(quote, start, start + 4096)
         return stop if stop >= 0 else min(len(plain), start + 4096)
     if joined in _TO_LINE_END or last in _TO_LINE_END:
-        line = _LINE.match(plain, start)
+        line = (_COOKIES if joined in _TO_LINE_END else _LINE).match(plain, start)
         return line.end() if line else start
     run = _UNQUOTED.match(plain, start)
     if run is None:
@@ -171,9 +179,14 @@ def _value_end(plain: str, start: int, quote: str | None, last: str, joined: str
     return start + len(value.rstrip(_TAIL) or value)
 
 
-def _is_value(value: str, *, quoted: bool) -> bool:
+_NAMES = frozenset("secret token password key credential credentials cookie passcode pin auth".split())
+
+
+def _is_value(value: str, *, quoted: bool, prose: bool = False) -> bool:
     """Not a word about the secret: `token: expired`, `password: required`."""
     bare = value.strip().rstrip(_TAIL).lower()
+    if prose and not quoted and bare in _NAMES:
+        return False
     if not bare.strip(FILLER + " ") or bare in ("*" * len(bare), "[redacted]", "redacted"):
         return False
     if bare.startswith(("${", "$(", "{{", "%(", "<")) and bare[-1:] in "})>s":
@@ -188,7 +201,12 @@ def _options(text: Text) -> Iterator[Span]:
 
 
 def _params(text: Text) -> Iterator[Span]:
-    for found in _PARAM.finditer(text.plain):
+    return parameters(text.plain)
+
+
+def parameters(plain: str) -> Iterator[Span]:
+    """The values of a query string's or a form's sensitive parameters."""
+    for found in _PARAM.finditer(plain):
         kind = keys.rule(found[1])
         if not kind and found[1].lower() in _URL_ONLY and found[0][0] in "?&;#":
             kind = "SECRET"
@@ -199,6 +217,8 @@ def _params(text: Text) -> Iterator[Span]:
             and found[2].lower() not in _PREDICATES
         ):
             value = found[2].rstrip(".,)]}") or found[2]
+            if found[0][0] not in "?&#":
+                value = value.partition(",")[0] or value
             if kind != "IP" or any(c.isdigit() for c in value):
                 yield Span(found.start(2), found.start(2) + len(value), kind)
 

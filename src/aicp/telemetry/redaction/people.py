@@ -81,7 +81,7 @@ _V6 = re.compile(
     r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?:%\w{1,16})?(?![\w:])"
 )
 _VERSION = re.compile(
-    r"(?:\bv|version|release|ver\.?|build|revision)[\s:=\"']{0,4}\Z", re.IGNORECASE
+    r"(?:\bv|(?:version|release|ver\.?|build|revision)[\s:=\"']{0,4})\Z", re.IGNORECASE
 )
 
 
@@ -89,8 +89,16 @@ def _addresses(text: Text) -> Iterator[Span]:
     plain = text.plain
     for found in _V4.finditer(plain):
         start, end = found.span()
+        if _product(plain, start, end):
+            continue
         if _public(found[0]) and not _VERSION.search(plain[max(0, start - 12) : start]):
             yield Span(start, end, "IP")
+
+
+def _product(plain: str, start: int, end: int) -> bool:
+    """`Chrome/120.0.0.0`: a program and its version."""
+    before = plain[max(0, start - 2) : start]
+    return before[-1:] == "/" and before[:1].isalpha() and plain[end - 2 : end] == ".0"
 
 
 def _six(text: Text) -> Iterator[Span]:
@@ -110,8 +118,10 @@ def _public(text: str) -> bool:
 
 
 # --- phone numbers
-_PHONE = re.compile(r"(?<![\w.,+-])(?:\+ ?|00)?\(?\d(?:[ ()./-]{0,3}\d){5,14}(?![\w]|[.,-]\d)")
+_PHONE = re.compile(r"(?<![\w.+-])(?<!\d,)(?:\+ ?|00)?\(?\d(?:[ ()./-]{0,3}\d){5,14}(?![\w]|[.,-]\d)")
 _DATE_LIKE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b")
+# a decimal, an address or a mask, a row of small numbers
+_NO_PHONE = re.compile(r"\(?\d{1,3}\.\d+\Z|(?:\d{1,3}\.){3}\d{1,3}\Z|[1-9]\d?(?:[ /-]\d{1,2}){5,}\Z")
 _PHONE_WORDS = (
     "phone", "tel", "mobile", "cell", "fax", "whatsapp", "sms", "msisdn", "dial", "handy", "telefon", "rufnummer",
     "telefono", "telefone", "puhelin", "telefoon", "celular", "movil", "portable", "komorka", "numer", "номер",
@@ -136,17 +146,20 @@ def _phones(text: Text) -> Iterator[Span]:
         digits = sum(map(str.isdigit, number))
         if digits > 15 or digits < 6:
             continue
-        if number[0] == "+" or number.startswith("00"):
+        if number[0] == "+":
             if _possible(number):
                 yield Span(start, end, "PHONE")
-                continue
-            if number[0] == "+":
-                continue
-        if _DATE_LIKE.match(number):
+            continue
+        if number.startswith("00") and digits >= 11 and _valid("+" + number[2:], "ZZ"):
+            yield Span(start, end, "PHONE")
+            continue
+        if _DATE_LIKE.match(number) or _NO_PHONE.match(number):
             continue
         if lowered is None:
             lowered = plain.lower()
         near = lowered[max(0, start - 36) : start]
+        if text.is_reference and len(number) == digits:
+            continue
         if _is_phone(number, digits, near, text.context.regions):
             yield Span(start, end, "PHONE")
 
@@ -158,7 +171,7 @@ def _is_phone(number: str, digits: int, near: str, regions: tuple[str, ...]) -> 
     if near_words and not _WEAK.search(near):
         return digits >= 7 or formed
     if any(_valid(number, region) for region in regions) and (
-        formed or near_words or number[0] == "0"
+        formed or near_words or (number[0] == "0" and digits >= 10)
     ):
         return True
     if near_words and formed and digits >= 7:
@@ -169,9 +182,8 @@ def _is_phone(number: str, digits: int, near: str, regions: tuple[str, ...]) -> 
 @lru_cache(maxsize=2048)
 def _possible(number: str) -> bool:
     """Long enough for its country; numbers reserved for fiction are not valid, but shaped as real ones."""
-    text = number.replace(" ", "", 1) if number[0] == "+" else "+" + number[2:]
     try:
-        return phonenumbers.is_possible_number(phonenumbers.parse(text, None))
+        return phonenumbers.is_possible_number(phonenumbers.parse(number, None))
     except phonenumbers.NumberParseException:
         return False
 
@@ -179,18 +191,30 @@ def _possible(number: str) -> bool:
 @lru_cache(maxsize=2048)
 def _valid(number: str, region: str) -> bool:
     try:
-        return phonenumbers.is_valid_number_for_region(phonenumbers.parse(number, region), region)
+        return phonenumbers.is_valid_number(phonenumbers.parse(number, region))
     except phonenumbers.NumberParseException:
         return False
 
 
 # --- dates of birth: a date is one only beside a word that says so
 _BIRTH_WORDS = (
-    "born", "birth", "dob", "d.o.b", "geboren", "geburt", "geb.", "né le", "née le", "naissance", "nacid", "nacim",
-    "f. nac", "nascid", "nascim", "nato il", "nata il", "nascita", "geboorte", "född", "fødselsdato", "født",
-    "fødd", "syntynyt", "syntymä", "urodz", "ur.", "narozen", "született", "doğum", "рожд", "родил", "γεννη",
-    "生年月日", "出生", "생년월일", "생일", "תאריך לידה", "תאריך הלידה", "الميلاد", "जन्म", "născut", "naștere",
-    "bday", "narodena", "sünnikuupäev", "fæddur", "rođen", "rojen", "gimimo", "lahir", "ngày sinh", "วันเกิด",
+    "born", "birth", "dob", "d.o.b", "bday",
+    # Germanic
+    "geboren", "geburt", "geb.", "geboorte", "geb. dat", "född", "födelse", "fødsel", "født", "fødd", "fædd", "fæðing",
+    # Romance
+    "né le", "née le", "né en", "née en", "naissance", "nacid", "nacim", "nacio", "f. nac", "fec. nac", "nascid", "nascim",
+    "nasceu", "nato il", "nata il", "nato a", "nascita", "născut", "naștere", "nașterii", "naixement", "nascut",
+    # Slavic and Baltic
+    "urodz", "ur.", "narozen", "narodeni", "narodena", "narodeny", "rojen", "rojstva", "rođen", "rođenja", "roden", "rodjen",
+    "роден", "раждан", "рожд", "родил", "народж", "народив", "рођен", "раѓање", "gimimo", "gimė", "gimęs", "dzimš", "dzimis",
+    # Finnic, Ugric, Turkic
+    "syntynyt", "syntymä", "sünni", "sündin", "született", "születés", "doğum", "doğdu", "təvəllüd", "туған",
+    # Greek, Semitic, Iranian, Indic
+    "γεννη", "γέννη", "γεννήθηκε", "תאריך לידה", "תאריך הלידה", "נולד", "الميلاد", "ميلاد", "مواليد", "تولد", "जन्म", "জন্ম",
+    "பிறந்த", "పుట్టిన",
+    # East and South-East Asia
+    "生年月日", "出生", "生日", "생년월일", "생일", "출생", "lahir", "ngày sinh", "sinh ngày", "วันเกิด", "เกิดวันที่", "kapanganakan",
+    "ipinanganak", "kuzaliwa",
 )  # fmt: skip
 _MONTHS = r"[^\W\d_]{3,14}\.?"
 _DATES = (

@@ -19,7 +19,7 @@ from aicp.telemetry.redaction.engines import Engine, Trigger, best
 from aicp.telemetry.redaction.markers import FILLER, blank_markers
 from aicp.telemetry.redaction.normal import plain as plain_of
 
-Inner = Callable[[Any], tuple[Any, bool]]  # redacts a parsed value; and whether anything changed
+Inner = Callable[[Any], tuple[Any, str]]  # redacts a parsed value; the kind of its first find, or ""
 
 DETECTORS: tuple[Detector, ...] = (
     *secrets.DETECTORS, *pairs.DETECTORS, *money.DETECTORS, *people.DETECTORS, *nationals.DETECTORS,
@@ -89,10 +89,12 @@ def spans(
     if codes:
         found = [*_decoded(looked, found, context, depth)]
     found = [
-        Span(*shown.original(s.start, s.end), s.kind)
+        Span(*shown.original(s.start, s.end), "SECRET" if s.kind == secrets.OPAQUE else s.kind)
         for s in found
         if s.end > s.start and not _only_marker(shown.text[s.start : s.end])
     ]
+    if "%" in blank and "=" in blank:
+        found.extend(pairs.parameters(blank))  # a decoded space is not the end of a value
     if inner and _AT_JSON in fired:
         found.extend(_json(text, inner))
     return _merged(found) if found else found
@@ -138,17 +140,17 @@ def _decoded(text: Text, found: list[Span], context: Context, depth: int) -> Ite
         if inside:
             yield Span(*code.span(), inside[0].kind)
     for span in found:
-        if span.kind != "SECRET" or (span.start, span.end) not in read:
+        if span.kind != secrets.OPAQUE or (span.start, span.end) not in read:
             yield span
 
 
 def _parsed(context: Context) -> Inner:
     from aicp.telemetry.redaction.walk import Walk
 
-    def inner(value: Any) -> tuple[Any, bool]:
-        walk = Walk(context)
-        out = walk.value(value)
-        return out, walk.hits > 0
+    def inner(value: Any) -> tuple[Any, str]:
+        found: list[Any] = []
+        out = Walk(context, found).value(value)
+        return out, found[0].kind if found else ""
 
     return inner
 
@@ -198,8 +200,8 @@ def _json(text: str, inner: Inner) -> Iterator[Span]:
         except (ValueError, RecursionError):
             at = begin.start() + 1
             continue
-        out, changed = inner(value)
-        if changed:
+        out, kind = inner(value)
+        if kind:
             told = json.dumps(out, ensure_ascii=False, separators=(",", ":"), default=str)
-            yield Span(begin.start(), end, "JSON", told)
+            yield Span(begin.start(), end, kind, told)
         at = end

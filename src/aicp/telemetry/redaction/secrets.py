@@ -42,21 +42,21 @@ _PREFIXES = (
     "glptt-", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_", "sk-", "xoxb-", "xoxp-", "xoxa-", "xoxs-",
     "xoxr-", "xapp-", "xoxe.", "sbp_", "sb_secret_", "sb_publishable_", "AIza", "ya29.", "1//0", "GOCSPX-", "npm_",
     "pypi-", "shpat_", "shpca_", "shppa_", "shpss_", "SG.", "key-", "sq0atp-", "sq0csp-", "EAAA", "dop_v1_",
-    "doo_v1_", "dor_v1_", "hf_", "glsa_", "glc_", "lin_api_", "ntn_", "secret_", "figd_", "hvs.", "hvb.", "s.",
+    "doo_v1_", "dor_v1_", "hf_", "glsa_", "glc_", "lin_api_", "ntn_", "figd_", "hvs.", "hvb.", "s.",
     "ATATT3x", "ATCTT3x", "ATBB", "dckr_pat_", "dckr_oat_", "rubygems_", "pat-na1-", "pat-eu1-", "NRAK-", "PMAK-",
     "dapi", "AGE-SECRET-KEY-1", "tskey-", "fo1_", "FlyV1", "vercel_", "dp.pt.", "dp.st.", "cio_", "patlinear_",
     "EZAK", "EZTK", "rzp_live_", "rzp_test_", "sntrys_", "sntryu_", "gsk_", "xai-", "r8_", "nvapi-", "pplx-",
-    "AccountKey=", "SharedAccessKey=", "eyJrIjoi", "CLOJARS_", "ops_", "amzn.mws.", "LTAI", "AKID", "p8e-",
-    "shippo_live_", "shippo_test_", "duffel_live_", "duffel_test_", "PRIVATE-TOKEN:", "akc_", "ak_", "comp_",
+    "eyJrIjoi", "CLOJARS_", "ops_", "amzn.mws.", "LTAI", "AKID", "p8e-",
+    "shippo_live_", "shippo_test_", "duffel_live_", "duffel_test_",  "akc_", "ak_", "comp_",
     "SK", "AC", "T3BlbkFJ", "live_", "test_", "oauth2v2_", "Atza|", "Atzr|", "phc_", "phx_", "sessionid-",
 )  # fmt: skip
-_LOOSE = {"s.": 24, "key-": 24, "sk-": 16, "secret_": 20, "SK": 32, "AC": 32, "dapi": 30, "1//0": 30, "live_": 30,
+_LOOSE = {"s.": 24, "key-": 24, "sk-": 16, "SK": 32, "AC": 32, "dapi": 30, "1//0": 30, "live_": 30,
           "test_": 30, "ak_": 16, "SG.": 30, "hf_": 20, "npm_": 30, "comp_": 20, "ops_": 30, "EAAA": 30,
           "cio_": 20, "glc_": 20, "AIza": 30, "LTAI": 12, "AKID": 13, "ATBB": 20}  # fmt: skip
 _MARKED = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     + "|".join(
-        rf"{re.escape(prefix)}[A-Za-z0-9_\-./+~=]{{{_LOOSE.get(prefix, 12)},512}}"
+        rf"{re.escape(prefix)}[A-Za-z0-9_\-.]{{{_LOOSE.get(prefix, 12)},512}}"
         for prefix in sorted(_PREFIXES, key=len, reverse=True)
     )
     + ")"
@@ -157,6 +157,8 @@ def mixed(value: str) -> bool:
     return (letters and digits) or (inner != inner.lower() and inner != inner.upper())
 
 
+OPAQUE = "OPAQUE"  # a secret, unless it turns out to be a text in base64
+
 # --- opaque tokens: by alphabet, entropy and how often the kind of letter changes
 _OPAQUE = re.compile(r"(?<![A-Za-z0-9+/_=.-])[A-Za-z0-9+/_-]{20,1024}={0,2}(?![A-Za-z0-9+/_-])")
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F-]+\Z")
@@ -172,7 +174,7 @@ def _opaque(text: Text) -> Iterator[Span]:
         return
     for found in _OPAQUE.finditer(text.plain):
         if is_opaque(found[0]):
-            yield Span(*found.span(), "SECRET")
+            yield Span(*found.span(), OPAQUE)
 
 
 def is_opaque(token: str) -> bool:

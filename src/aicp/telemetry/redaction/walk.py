@@ -13,6 +13,7 @@ from aicp.telemetry.redaction import keys
 from aicp.telemetry.redaction.detector import Context, Overfull, Span
 from aicp.telemetry.redaction.envelope import passes
 from aicp.telemetry.redaction.markers import CONTENT, ERROR, Marks, is_marker
+from aicp.telemetry.redaction.money import is_card
 from aicp.telemetry.redaction.normal import plain as plain_of
 from aicp.telemetry.redaction.scan import spans
 from aicp.telemetry.redaction.values import as_json, canonical
@@ -123,12 +124,12 @@ class Walk:
         return self._whole(text, "TOO_MANY", path)
 
     def _inner(self, path: tuple[Any, ...], depth: int):  # noqa: ANN202
-        def inner(value: Any) -> tuple[Any, bool]:
-            walk = Walk(self.context)
+        def inner(value: Any) -> tuple[Any, str]:
+            walk = Walk(self.context, [])
             walk._left = self._left
             out = walk.value(value, path=path, depth=depth + 1)
             self._left = walk._left
-            return out, walk.hits > 0
+            return out, walk.found[0].kind if walk.found else ""
 
         return inner
 
@@ -151,11 +152,10 @@ class Walk:
         return "".join(pieces)
 
     def _number(self, value: float, path: tuple[Any, ...]) -> Any:
-        if type(value) is float or -100_000_000_000 < value < 100_000_000_000:
-            return value
-        text = str(value)
-        found = spans(text, self.context)
-        return self._replaced(text, found, path, first=True) if found else value
+        """A number, unless it is a card's; ids and phone numbers as bare numbers are told by their key."""
+        if type(value) is int and 10**12 < value < 10**19 and is_card(str(value)):
+            return self._whole(value, "CARD", path)
+        return value
 
     # --- containers
     def _mapping(
