@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 from urllib.parse import quote
 
-from telemetry.corpus_values import BY_KEY, KINDS, LOCALES, Value, make, region_of
+from telemetry.corpus_values import BY_KEY, KINDS, LOCALES, Value, make
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,9 @@ class Record:
     keep: list[str] = field(default_factory=list)
 
 
-Wrap = Callable[[str, Random], tuple[Any, Callable[[Any], Any]]]  # inner text -> (value of the field, how back)
+Wrap = Callable[
+    [str, Random], tuple[Any, Callable[[Any], Any]]
+]  # inner text -> (value of the field, how back)
 
 
 def _same(value: Any) -> Any:
@@ -61,7 +63,9 @@ def _b64(text: str) -> str:
 
 
 def _un64(text: str) -> str:
-    return base64.urlsafe_b64decode(text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4)).decode()
+    return base64.urlsafe_b64decode(
+        text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4)
+    ).decode()
 
 
 _SWAPS = str.maketrans("aeopcxiAEOPCXBHKMT", "аеорсхіАЕОРСХВНКМТ")
@@ -123,7 +127,18 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "header": ("X-Note: {}\r\nHost: h.example",),
     "other language": ("Bestellung von {} ist eingegangen", "la commande de {} est en attente", "el pedido de {} falló", "заказ для {} принят", "{} の注文"),
 }  # fmt: skip
-KEYS = ("snake", "camel", "kebab", "nested", "list", "json", "attribute", "header pair", "query", "number")
+KEYS = (
+    "snake",
+    "camel",
+    "kebab",
+    "nested",
+    "list",
+    "json",
+    "attribute",
+    "header pair",
+    "query",
+    "number",
+)
 
 
 def _units(text: str) -> Iterator[int]:
@@ -131,7 +146,9 @@ def _units(text: str) -> Iterator[int]:
     return (int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2))
 
 
-def records(seed: int, count: int, locales: tuple[str, ...] = LOCALES, *, dirty: float = 0.66) -> Iterator[Record]:
+def records(
+    seed: int, count: int, locales: tuple[str, ...] = LOCALES, *, dirty: float = 0.66
+) -> Iterator[Record]:
     """Reproducible records; `dirty` is the share with something planted, the others hold decoys only."""
     rng = Random(seed)
     for number in range(count):
@@ -145,13 +162,22 @@ def records(seed: int, count: int, locales: tuple[str, ...] = LOCALES, *, dirty:
 
 
 def _base(rng: Random, locale: str) -> Record:
-    trace, mission = f"{rng.getrandbits(128):032x}", "m-" + "".join(rng.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(10))
+    trace, mission = (
+        f"{rng.getrandbits(128):032x}",
+        "m-" + "".join(rng.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(10)),
+    )
     ids = {
         "tenantId": str(uuid.UUID(int=rng.getrandbits(128), version=4)), "mission_id": mission, "trace_id": trace,
         "correlation_id": f"req_{trace[:16]}", "bd_issue": f"BD-{rng.randrange(1, 9999)}", "digest": f"{rng.getrandbits(256):064x}",
     }  # fmt: skip
     stamp = f"2026-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}T{rng.randrange(24):02}:{rng.randrange(60):02}:{rng.randrange(60):02}.{rng.randrange(10**6):06}Z"
-    data = {"timestamp": stamp, "level": rng.choice(["INFO", "WARN", "ERROR"]), "service": "worker", "event": "execution_step_completed", **ids}
+    data = {
+        "timestamp": stamp,
+        "level": rng.choice(["INFO", "WARN", "ERROR"]),
+        "service": "worker",
+        "event": "execution_step_completed",
+        **ids,
+    }
     return Record(locale, data, keep=[stamp, *ids.values()])
 
 
@@ -174,22 +200,36 @@ def _plant(record: Record, name: str, rng: Random) -> None:
         disguise = rng.choice(_disguises_for(value))
         told = DISGUISES[disguise](value.text, rng)
         record.data[name], before, after = _set(value, told, rng.choice(SETTINGS["sentence"]))
-        record.planted.append(Planted(replace(value, text=told), disguise, name, before, after, _same))
+        record.planted.append(
+            Planted(replace(value, text=told), disguise, name, before, after, _same)
+        )
 
 
 def _settings_for(value: Value) -> list[str]:
     """A value with spaces does not go into a place that spaces end; XML and CSV have quotes of their own."""
-    own = {"markup": value.kind == "EMAIL", "log fmt": " " not in value.text + value.lead, "query": " " not in value.text + value.lead}
+    own = {
+        "markup": value.kind == "EMAIL",
+        "log fmt": " " not in value.text + value.lead,
+        "query": " " not in value.text + value.lead,
+    }
     if value.kind == "SECRET" and value.lead:
-        own |= dict.fromkeys(("csv", "xml", "sql", "markup", "log fmt", "query", "punctuation"), False)
+        own |= dict.fromkeys(
+            ("csv", "xml", "sql", "markup", "log fmt", "query", "punctuation"), False
+        )
     return sorted(name for name in SETTINGS if own.get(name, True))
 
 
 def _disguises_for(value: Value) -> list[str]:
-    if value.kind == "SECRET":  # a disguised password is another password; keys of providers stay what they are
+    if (
+        value.kind == "SECRET"
+    ):  # a disguised password is another password; keys of providers stay what they are
         return ["zero-width", "percent, every character", "hexadecimal entities", "escapes"]
     digits = any(c.isdigit() for c in value.text)
-    return sorted(set(DISGUISES) - (set() if digits else {"arabic digits"}) - ({"mathematical letters"} if value.kind not in ("EMAIL", "CARD", "PHONE") else set()))
+    return sorted(
+        set(DISGUISES)
+        - (set() if digits else {"arabic digits"})
+        - ({"mathematical letters"} if value.kind not in ("EMAIL", "CARD", "PHONE") else set())
+    )
 
 
 def _set(value: Value, told: str, template: str) -> tuple[str, str, str]:
@@ -207,8 +247,16 @@ def _plant_by_key(record: Record, name: str, rng: Random) -> None:
 
 
 def _keyed(how: str, value: Value, number: Any) -> tuple[Any, Callable[[Any], Any]]:
-    words = "".join("_" + c.lower() if c.isupper() else c for c in value.key).replace("-", "_").split("_")
-    snake, camel, kebab = "_".join(words), words[0] + "".join(w.title() for w in words[1:]), "-".join(words)
+    words = (
+        "".join("_" + c.lower() if c.isupper() else c for c in value.key)
+        .replace("-", "_")
+        .split("_")
+    )
+    snake, camel, kebab = (
+        "_".join(words),
+        words[0] + "".join(w.title() for w in words[1:]),
+        "-".join(words),
+    )
     return {
         "snake": ({snake: value.text}, lambda v: v[snake]),
         "camel": ({camel: value.text}, lambda v: v[camel]),

@@ -80,7 +80,7 @@ NOTHING: tuple[Callable[[Random], Any], ...] = (
     lambda _r: "from 2026-01-01 to 2026-12-31; weekdays 2,3,4; 09:00-17:00", lambda _r: "table.update@0123456789ab on accounts.csv row A-001",
     lambda r: f"retry in {r.randint(1, 60)} s (attempt {r.randint(1, 5)} of 5), port {r.randint(1024, 65535)}",
     lambda r: f"ULID 01{''.join(r.choice('0123456789ABCDEFGHJKMNPQRSTVWXYZ') for _ in range(24))} stored", lambda _r: "mask 255.255.255.0 on 0.0.0.0/0",
-    lambda _r: "X-Powered-By: none; Content-Type: application/json; charset=utf-8", lambda _r: "{\"ok\": true, \"items\": [1, 2, 3], \"name\": \"x\"}",
+    lambda _r: "X-Powered-By: none; Content-Type: application/json; charset=utf-8", lambda _r: '{"ok": true, "items": [1, 2, 3], "name": "x"}',
     lambda r: f"account A-{_digits(r, 3)} changed from 12 to 13, see run-{_digits(r, 6)}", lambda _r: "¿Qué pasó? Grüße an alle, žluťoučký kůň, привет, 你好",
     lambda _r: "100%25 of the quota, 50&nbsp;% left, path C:\\users\\x", lambda _r: "born in the cloud; birth of a plan; telephone system; mobile first",
 )  # fmt: skip

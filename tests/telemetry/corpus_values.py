@@ -24,8 +24,36 @@ LOCALES = (
     "en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "nl_BE", "pl_PL", "sv_SE", "fi_FI", "da_DK",
     "nb_NO", "pt_PT", "pt_BR", "es_AR", "es_CL", "es_MX", "en_IN", "zh_CN", "ko_KR", "ja_JP",
 )  # fmt: skip
-HELD_OUT = ("tr_TR", "en_ZA", "en_AU", "en_CA", "de_CH", "cs_CZ", "ro_RO", "bg_BG", "el_GR", "he_IL", "et_EE", "en_IE")
-FRESH = ("hr_HR", "hu_HU", "sk_SK", "lt_LT", "uk_UA", "is_IS", "sl_SI", "id_ID", "lv_LV", "vi_VN", "th_TH", "ar_EG", "fr_CA", "es_CO")
+HELD_OUT = (
+    "tr_TR",
+    "en_ZA",
+    "en_AU",
+    "en_CA",
+    "de_CH",
+    "cs_CZ",
+    "ro_RO",
+    "bg_BG",
+    "el_GR",
+    "he_IL",
+    "et_EE",
+    "en_IE",
+)
+FRESH = (
+    "hr_HR",
+    "hu_HU",
+    "sk_SK",
+    "lt_LT",
+    "uk_UA",
+    "is_IS",
+    "sl_SI",
+    "id_ID",
+    "lv_LV",
+    "vi_VN",
+    "th_TH",
+    "ar_EG",
+    "fr_CA",
+    "es_CO",
+)
 KINDS = ("EMAIL", "PHONE", "CARD", "IBAN", "NATIONAL_ID", "IP", "DOB", "SECRET")
 BY_KEY = ("PERSON", "ADDRESS")
 
@@ -68,7 +96,9 @@ def _token(rng: Random, count: int, alphabet: str = string.ascii_letters + strin
     return "".join(rng.choice(alphabet) for _ in range(count))
 
 
-_FIRST = "kim|ana|jörg|zoë|li.wei|o'neil|maria-jose|x|contact|billing+7|first.last|k_m|søren|NOREPLY|a1"
+_FIRST = (
+    "kim|ana|jörg|zoë|li.wei|o'neil|maria-jose|x|contact|billing+7|first.last|k_m|søren|NOREPLY|a1"
+)
 _LAST = "cole|müller|garcia|dubois|rossi|yilmaz|kowalski|lindqvist|virtanen|tanaka|silva|novak"
 _HOSTS = "acme.example|mail.example.com|example.org|example.net|shop.test|x.co.example|sub.dept.example.com|firma.invalid"
 
@@ -76,7 +106,13 @@ _HOSTS = "acme.example|mail.example.com|example.org|example.net|shop.test|x.co.e
 def _email(_locale: str, rng: Random) -> Value:
     name = f"{_one(rng, _FIRST)}{rng.choice(['.' + _one(rng, _LAST), _digits(rng, 2), ''])}"
     name = name if rng.random() < 0.2 else name.encode("ascii", "ignore").decode()
-    return Value("EMAIL", f"{name}@{_one(rng, _HOSTS)}", "", _one(rng, "email|user_email|contactEmail|e-mail"), "address")
+    return Value(
+        "EMAIL",
+        f"{name}@{_one(rng, _HOSTS)}",
+        "",
+        _one(rng, "email|user_email|contactEmail|e-mail"),
+        "address",
+    )
 
 
 _TEL = {"de": "Tel.", "fr": "tél.", "es": "teléfono", "it": "telefono", "nl": "tel.", "pl": "telefon", "sv": "telefon", "fi": "puhelin",
@@ -88,7 +124,9 @@ _TEL = {"de": "Tel.", "fr": "tél.", "es": "teléfono", "it": "telefono", "nl": 
 def _phone(locale: str, rng: Random) -> Value:
     region = region_of(locale)
     number = _reserved(region, rng) or _example(region, rng)
-    flavour = rng.choice(["international", "international", "e164", "national", "national", "national in a sentence"])
+    flavour = rng.choice(
+        ["international", "international", "e164", "national", "national", "national in a sentence"]
+    )
     if flavour == "e164":
         text = phonenumbers.format_number(number, Form.E164)
     elif flavour == "international":
@@ -97,7 +135,9 @@ def _phone(locale: str, rng: Random) -> Value:
     else:
         text = phonenumbers.format_number(number, Form.NATIONAL)
     lead = f"{_TEL[locale[:2]]}{rng.choice([' ', ': '])}" if flavour == "national" else ""
-    return Value("PHONE", text, lead, _one(rng, "phone|phoneNumber|mobile|contact_phone|tel"), flavour)
+    return Value(
+        "PHONE", text, lead, _one(rng, "phone|phoneNumber|mobile|contact_phone|tel"), flavour
+    )
 
 
 def _reserved(region: str, rng: Random) -> phonenumbers.PhoneNumber | None:
@@ -111,12 +151,26 @@ def _reserved(region: str, rng: Random) -> phonenumbers.PhoneNumber | None:
 
 def _example(region: str, rng: Random) -> phonenumbers.PhoneNumber:
     kind = rng.choice([Type.MOBILE, Type.FIXED_LINE])
-    number = phonenumbers.example_number_for_type(region, kind) or phonenumbers.example_number(region)
+    number = phonenumbers.example_number_for_type(region, kind) or phonenumbers.example_number(
+        region
+    )
     assert number is not None
     return number
 
 
-_BINS = ("411111", "424242", "401288", "555555", "510510", "222300", "378282", "371449", "601111", "353011", "305693")
+_BINS = (
+    "411111",
+    "424242",
+    "401288",
+    "555555",
+    "510510",
+    "222300",
+    "378282",
+    "371449",
+    "601111",
+    "353011",
+    "305693",
+)
 
 
 def _card(_locale: str, rng: Random) -> Value:
@@ -124,7 +178,11 @@ def _card(_locale: str, rng: Random) -> Value:
     size = 15 if lead[0] == "3" and lead[1] in "47" else 14 if lead.startswith("30") else 16
     body = lead + _digits(rng, size - 7)
     number = body + luhn.calc_check_digit(body)
-    groups = [number[:4], number[4:10], number[10:]] if size < 16 else [number[i : i + 4] for i in range(0, 16, 4)]
+    groups = (
+        [number[:4], number[4:10], number[10:]]
+        if size < 16
+        else [number[i : i + 4] for i in range(0, 16, 4)]
+    )
     text = rng.choice(["", " ", "-", " "]).join(groups)
     return Value("CARD", text, "", _one(rng, "card_number|cardNumber|pan|cc-number"), "test number")
 
@@ -177,17 +235,35 @@ _MONTHS = {"en": "January February March April May June July August September Oc
 def _dob(locale: str, rng: Random) -> Value:
     day = date(1940, 1, 1) + timedelta(days=rng.randrange(25000))
     language = locale[:2]
-    forms = [f"{day:%Y-%m-%d}", f"{day:%d.%m.%Y}", f"{day:%d/%m/%Y}", f"{day:%d-%m-%Y}", f"{day:%Y/%m/%d}"]
+    forms = [
+        f"{day:%Y-%m-%d}",
+        f"{day:%d.%m.%Y}",
+        f"{day:%d/%m/%Y}",
+        f"{day:%d-%m-%Y}",
+        f"{day:%Y/%m/%d}",
+    ]
     if language in _MONTHS:
         month = _MONTHS[language].split()[day.month - 1]
-        forms += [f"{day.day}{'.' * (language == 'de')} {'de ' * (language == 'es')}{month} {'de ' * (language == 'es')}{day.year}"]
+        forms += [
+            f"{day.day}{'.' * (language == 'de')} {'de ' * (language == 'es')}{month} {'de ' * (language == 'es')}{day.year}"
+        ]
     if language == "en":
-        forms += [f"{day:%B} {day.day}, {day.year}", f"{day:%b} {day.day}, {day.year}", f"{day:%m/%d/%Y}"]
+        forms += [
+            f"{day:%B} {day.day}, {day.year}",
+            f"{day:%b} {day.day}, {day.year}",
+            f"{day:%m/%d/%Y}",
+        ]
     if language in ("zh", "ja"):
         forms += [f"{day.year}年{day.month}月{day.day}日"]
     if language == "ko":
         forms += [f"{day.year}년 {day.month}월 {day.day}일"]
-    return Value("DOB", rng.choice(forms), _one(rng, _BORN[language]), _one(rng, "dob|date_of_birth|birthDate"), "date")
+    return Value(
+        "DOB",
+        rng.choice(forms),
+        _one(rng, _BORN[language]),
+        _one(rng, "dob|date_of_birth|birthDate"),
+        "date",
+    )
 
 
 # country -> (module of stdnum, template: digits are #, a birth date is %, how it is written, word before it)
@@ -225,7 +301,13 @@ def _national(locale: str, rng: Random) -> Value:
     for _ in range(60_000):
         text = _filled(template, rng)
         if valid(text):
-            return Value("NATIONAL_ID", text, lead, _one(rng, "national_id|ssn|taxId|personal-id-number|id_number"), region_of(locale))
+            return Value(
+                "NATIONAL_ID",
+                text,
+                lead,
+                _one(rng, "national_id|ssn|taxId|personal-id-number|id_number"),
+                region_of(locale),
+            )
     return _national(locale, rng)
 
 
@@ -273,7 +355,7 @@ def _password(rng: Random) -> str:
 _ALNUM = string.ascii_letters + string.digits
 _SECRETS: dict[str, Callable[[Random], tuple[str, str, str]]] = {
     "password in prose": lambda r: (_one(r, "the password is |password for root is |his password was changed to |login with password "), "password", _password(r)),
-    "password assigned": lambda r: (_one(r, "password=|PASSWORD: |passwd = |\"password\": |pwd="), "db_password", _password(r)),
+    "password assigned": lambda r: (_one(r, 'password=|PASSWORD: |passwd = |"password": |pwd='), "db_password", _password(r)),
     "password, other languages": lambda r: (_one(r, "Passwort: |contraseña: |mot de passe : |senha=|wachtwoord: |lösenord: |hasło: |пароль: |密码: "), "passwort", _password(r)),
     "jwt": lambda r: ("", "id_token", _jwt(r)),
     "bearer": lambda r: (_one(r, "Authorization: Bearer |bearer "), "authorization", _token(r, 32, _ALNUM + "-_")),
@@ -307,12 +389,16 @@ _SECRETS: dict[str, Callable[[Random], tuple[str, str, str]]] = {
 
 def _person(_locale: str, rng: Random) -> Value:
     name = f"{_one(rng, 'Kim|Ana|Jörg|Zoë|Li|María|Søren')} {_one(rng, _LAST).title()}"
-    return Value("PERSON", name, "", _one(rng, "full_name|customerName|last-name|cardholder"), "name")
+    return Value(
+        "PERSON", name, "", _one(rng, "full_name|customerName|last-name|cardholder"), "name"
+    )
 
 
 def _address(_locale: str, rng: Random) -> Value:
     text = f"{_one(rng, 'Main Street|Hauptstraße|Rue de la Paix|Calle Mayor|Via Roma')} {rng.randint(1, 99)}, {_digits(rng, 5)} {_one(rng, 'Springfield|Musterstadt|Nulle Part')}"
-    return Value("ADDRESS", text, "", _one(rng, "address|billing_address|shippingAddress|street"), "address")
+    return Value(
+        "ADDRESS", text, "", _one(rng, "address|billing_address|shippingAddress|street"), "address"
+    )
 
 
 _MAKERS: dict[str, Callable[[str, Random], Value]] = {

@@ -10,14 +10,17 @@ from typing import Any
 
 from aicp.telemetry.redaction import Context, Finding, explain, redact
 from aicp.telemetry.redaction.markers import MARKER
-from telemetry.corpus import Planted, Record, region_of
+from telemetry.corpus import Planted, Record
+from telemetry.corpus_values import region_of
 
 
 @dataclass(slots=True)
 class Score:
     """Counts; `missed` and `wrong` name examples for whoever mends the redactor."""
 
-    planted: Counter[str] = field(default_factory=Counter)  # "kind: EMAIL", "variant: base64", "key"
+    planted: Counter[str] = field(
+        default_factory=Counter
+    )  # "kind: EMAIL", "variant: base64", "key"
     found: Counter[str] = field(default_factory=Counter)
     hits: int = 0
     false: int = 0
@@ -70,7 +73,15 @@ def _count(score: Score, record: Record, planted: Planted, out: dict[str, Any]) 
         score.planted[name] += 1
         score.found[name] += whole
     if not whole:
-        score.missed.append((planted.value.kind, planted.value.flavour, planted.variant, record.data[planted.field], out[planted.field]))
+        score.missed.append(
+            (
+                planted.value.kind,
+                planted.value.flavour,
+                planted.variant,
+                record.data[planted.field],
+                out[planted.field],
+            )
+        )
     return whole
 
 
@@ -82,7 +93,10 @@ def is_gone(planted: Planted, told: Any) -> bool:
         inner = planted.unwrap(told)
     except Exception:  # noqa: BLE001  its writing is gone: then only markers may be left of it
         inner = told if isinstance(told, str) else json.dumps(told)
-        return all(part.strip() in _AROUND for part in MARKER.split(inner)) and MARKER.search(inner) is not None
+        return (
+            all(part.strip() in _AROUND for part in MARKER.split(inner))
+            and MARKER.search(inner) is not None
+        )
     return isinstance(inner, str) and _within(planted, inner, whole=False)
 
 
@@ -111,7 +125,13 @@ def _precision(score: Score, record: Record, found: list[Finding], out: dict[str
     for planted in record.planted:  # what stood around it has gone with it
         if (planted.before or planted.after) and _swallowed(planted, out[planted.field]):
             score.false += 1
-            score.wrong.append((f"around {planted.value.kind} {planted.variant}", record.data[planted.field], out[planted.field]))
+            score.wrong.append(
+                (
+                    f"around {planted.value.kind} {planted.variant}",
+                    record.data[planted.field],
+                    out[planted.field],
+                )
+            )
     if not record.planted:
         score.clean += 1
         score.clean_hit += bool(found)
@@ -123,7 +143,11 @@ def _swallowed(planted: Planted, told: Any) -> bool:
         inner = planted.unwrap(told)
     except Exception:  # noqa: BLE001
         return False
-    if not isinstance(inner, str) or len(parts := MARKER.split(inner)) < 2 or not any(p.strip() for p in parts):
+    if (
+        not isinstance(inner, str)
+        or len(parts := MARKER.split(inner)) < 2
+        or not any(p.strip() for p in parts)
+    ):
         return False
     left = len(planted.before) - len(planted.value.lead) - len(parts[0])
     right = len(planted.after) - len(planted.value.trail) - len(parts[-1])

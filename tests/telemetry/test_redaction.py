@@ -107,7 +107,7 @@ def test_counts_and_absences_under_such_keys_stay() -> None:
         ("call +49 30 901820 today", "call <PHONE> today"),
         ("call +1 (415) 555-0100", "call <PHONE>"),
         ("(415) 555-0100 rang", "<PHONE> rang"),
-        ("Authorization: Bearer abc.def-123456", "Authorization: <SECRET>"),
+        ("Authorization: Bearer abc.def-123456", "Authorization: Bearer <SECRET>"),
         ("curl -u kim:hunter2 x", "curl -u <SECRET> x"),
         ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.sig-nature_", "jwt <SECRET>"),
         ("postgresql://aicp:s3cret@127.0.0.1:5432/db", "postgresql://<SECRET>@127.0.0.1:5432/db"),

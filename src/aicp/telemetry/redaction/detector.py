@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from aicp.telemetry.redaction.engines import Trigger
+from aicp.telemetry.redaction.envelope import blank_ids
+from aicp.telemetry.redaction.markers import FILLER
 
 
 class Span(NamedTuple):
@@ -43,16 +45,27 @@ class Overfull(Exception):
 class Text:
     """One plain text in its forms; the costly ones are made when first asked for.
 
-    `plain` has markers blanked; `numbers` has ids, digests and times blanked as well.
+    `plain` has markers blanked; `numbers` has ids, digests and times blanked as well. `phone_named` and
+    `id_named`: a word for such a number is somewhere in it.
     """
 
-    __slots__ = ("_left", "_numbers", "context", "is_reference", "lowered", "plain")
+    __slots__ = (
+        "_left", "_numbers", "context", "id_named", "is_reference", "lowered", "phone_named", "plain",
+    )  # fmt: skip
 
     def __init__(self, plain: str, lowered: str, context: Context, *, is_reference: bool) -> None:
         self.plain, self.lowered, self.context = plain, lowered, context
         self.is_reference = is_reference
+        self.phone_named = self.id_named = True
         self._numbers: str | None = None
         self._left = MOST_CANDIDATES
+
+    def cover(self, spans: Sequence[Span]) -> None:
+        """Overwrite in `numbers` what has been found already."""
+        text = self.numbers
+        for span in spans:
+            text = text[: span.start] + FILLER * (span.end - span.start) + text[span.end :]
+        self._numbers = text
 
     def spend(self, candidates: int = 1) -> None:
         """Count what is looked at closely.
@@ -67,8 +80,6 @@ class Text:
     @property
     def numbers(self) -> str:
         if self._numbers is None:
-            from aicp.telemetry.redaction.envelope import blank_ids
-
             self._numbers = blank_ids(self.plain)
         return self._numbers
 

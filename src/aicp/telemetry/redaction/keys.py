@@ -22,7 +22,20 @@ LONGEST = 128  # a longer key is no name
 _SECRET_WORDS = frozenset(
     ["password", "passwords", "passwd", "passwort", "passphrase", "passcode", "pwd", "secret", "secrets", "token", "tokens", "apikey", "apikeys", "credential", "credentials", "creds", "authorization", "cookie", "cookies", "privatekey", "otp", "totp", "cvv", "cvc", "csrf", "xsrf", "jwt", "bearer", "kennwort", "contrasena", "senha", "motdepasse", "wachtwoord", "losenord", "haslo", "salasana", "adgangskode", "heslo", "parola", "sifre", "jelszo", "sandi", "jsessionid", "phpsessid", "sessionid", "secretkey", "accesskey", "accesstoken", "refreshtoken", "authtoken", "idtoken", "clientsecret", "signingkey", "encryptionkey", "sharedkey", "accountkey", "masterkey", "connectionstring", "dsn", "mnemonic"]
 )  # fmt: skip
-_SECRET_WORDS |= {fold(word) for word in "пароль 密码 密碼 パスワード 비밀번호 סיסמה κωδικός пароль पासवर्ड".split()}
+_SECRET_WORDS |= {
+    fold(word)
+    for word in [
+        "пароль",
+        "密码",
+        "密碼",
+        "パスワード",
+        "비밀번호",
+        "סיסמה",
+        "κωδικός",
+        "пароль",
+        "पासवर्ड",
+    ]
+}
 # These words beside one another.
 _SECRET_PAIRS = frozenset(
     tuple(pair.split())
@@ -187,6 +200,7 @@ def register(field: str, pii: str) -> None:
     kind = {"secret": "SECRET", "pii": "PII", "none": "", "pseudonymous": ""}.get(pii, pii)
     _registered[_joined(words_of(field))] = kind
     rule.cache_clear()
+    is_plain.cache_clear()
 
 
 def register_all(fields: Iterable[tuple[str, str]]) -> None:
@@ -222,6 +236,15 @@ def rule(key: str) -> str:
     return rule(own) if space and own else ""
 
 
+@lru_cache(maxsize=4096)
+def is_plain(key: str) -> bool:
+    """Whether a name says nothing of its value, and holds nothing itself."""
+    return (
+        len(key) < 40 and key.isidentifier() and (len(key) < 16 or key.islower()) and not rule(key)
+    )
+
+
+@lru_cache(maxsize=4096)
 def is_reference(key: str) -> bool:
     """Whether the name says that the value is an id or a digest: then an opaque value is no secret."""
     words = words_of(key)
@@ -297,7 +320,24 @@ def _personal(words: tuple[str, ...], joined: str) -> str:
 
 
 # Alone they say it, as the last of several words they may mean anything.
-_TOO_SHORT = frozenset("cell card pan zip lat lon tin sin rut nie nif nom born handy".split())
+_TOO_SHORT = frozenset(
+    [
+        "cell",
+        "card",
+        "pan",
+        "zip",
+        "lat",
+        "lon",
+        "tin",
+        "sin",
+        "rut",
+        "nie",
+        "nif",
+        "nom",
+        "born",
+        "handy",
+    ]
+)
 
 
 def _joined(words: tuple[str, ...]) -> str:

@@ -11,7 +11,9 @@ from stdnum import iban, luhn
 from aicp.telemetry.redaction.detector import Detector, Span, Text
 from aicp.telemetry.redaction.engines import Trigger
 
-_CARD = re.compile(r"(?<![0-9A-Za-z])(?<!\d[.-])\d(?:[ .\-/]{0,2}\d){12,18}(?![0-9A-Za-z]|[.\-]\d)")
+_CARD = re.compile(
+    r"\d(?<![0-9A-Za-z]\d)(?<!\d[.-]\d)(?:[ .\-/]{0,2}\d){12,18}(?![0-9A-Za-z]|[.\-]\d)"
+)
 _NOT_DIGITS = re.compile(r"\D")
 
 
@@ -62,7 +64,7 @@ def _branded(digits: str) -> bool:
     )
 
 
-_IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2}\d{2}(?:[ \-.]?[0-9A-Za-z]){11,30}")
+_IBAN = re.compile(r"[A-Za-z](?<![0-9A-Za-z][A-Za-z])[A-Za-z]\d{2}(?:[ \-.]?[0-9A-Za-z]){11,30}")
 
 
 @cache

@@ -7,9 +7,9 @@ them, or when they have a date in them and the tenant lives in that country.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 
 from aicp.telemetry.redaction.detector import Detector, Span, Text
@@ -112,8 +112,10 @@ _NAMES = (
     "tfn", "tax file", "sin", "social insurance", "ird", "ahv", "avs", "sozialversicherung", "svnr", "rodné číslo",
     "rodne cislo", "cnp", "cod numeric", "егн", "egn", "isikukood", "asmens kodas", "oib", "emšo", "αμκα", "amka",
     "תעודת זהות", "บัตรประชาชน", "nric", "nik", "ktp", "pps", "kennitala", "passport", "ssn#", "citizen id",
-    "govt id", "government id", "contribuinte", "cartão de cidadão", "insurance no", "insurance number", "снилс",
+    "govt id", "government id", "contribuinte", "személyi szám", "personas kods", "rodné číslo", "рнокпп", "інн", "инн", "cccd", "cmnd",
+    "الرقم القومي", "رقم الهوية", "nit", "cédula", "jmbg", "matični broj", "számjel", "isikukood", "philsys", "bvn", "emirates id", "cartão de cidadão", "insurance no", "insurance number", "снилс",
 )  # fmt: skip
+ID_NAMED = Trigger(tuple(sorted({fold(n) for n in _NAMES})))
 _NEAR = re.compile(
     "(?<![a-z])(?:"
     + "|".join(sorted({re.escape(fold(n)) for n in _NAMES}, key=len, reverse=True))
@@ -128,26 +130,40 @@ def _compiled() -> tuple[tuple[Form, re.Pattern[str]], ...]:
     return tuple((form, re.compile(rf"(?:{form.shape})\Z", re.IGNORECASE)) for form in FORMS)
 
 
-_CANDIDATE = re.compile(
-    r"(?<![\w])(?<!\d[.\-/])(?:"
-    r"\d(?:[ .\-/]?\d){7,17}(?:[ -]?[A-Za-z]{1,2}\d?)?"  # digits, perhaps a letter at the end
-    r"|[XYZSTFGxyzstfg][ -]?\d{7}[ -]?[A-Za-z]"
-    r"|[A-Za-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]"
-    r"|[12] ?\d{2} ?\d{2} ?\d[AB\d] ?\d{3} ?\d{3} ?\d{2}"
-    r"|\d{6}[-+A-FU-Ya-fu-y]\d{3}[0-9A-Ya-y]"
-    r"|[A-Za-z]{3} ?[A-Za-z]{3} ?[0-9L-Vl-v]{2}[A-Ta-t][0-9L-Vl-v]{2} ?[A-Za-z][0-9L-Vl-v]{3}[A-Za-z]"
-    r"|[A-Za-z]{4}\d{6}[0-9A-Za-z]{3,8}|[A-Za-z]{5}\d{4}[A-Za-z]|\d{7,8}[ -]?\d?[ -]?[A-Za-z0-9]{1,2}\d?"
-    r"|\d{1,2}\.\d{3}\.\d{3}-?[\dA-Za-z]|\d{7,8}-[\dKk]"
+# The first character first and what is before it after that: so a search skips to it at once.
+_DIGITS = re.compile(
+    r"\d(?<!\w\d)(?<!\d[.\-/]\d)(?:"
+    r"(?:[ .\-/]?\d){7,17}(?:[ -]?[A-Za-z]{1,2}\d?)?"  # digits, perhaps a letter at the end
+    r"| ?\d{2} ?\d{2} ?\d[AB\d] ?\d{3} ?\d{3} ?\d{2}"
+    r"|\d{5}[-+A-FU-Ya-fu-y]\d{3}[0-9A-Ya-y]"
+    r"|\d{6,7}[ -]?\d?[ -]?[A-Za-z0-9]{1,2}\d?"
+    r"|\d?\.\d{3}\.\d{3}-?[\dA-Za-z]|\d{6,7}-[\dKk]"
+    r")(?![\w]|[.\-/]\d)"
+)
+_LETTERS = re.compile(
+    r"[A-Za-z](?<!\w[A-Za-z])(?:"
+    r"[ -]?\d{7}[ -]?[A-Za-z]"
+    r"|[A-Za-z] ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]"
+    r"|[A-Za-z]{2} ?[A-Za-z]{3} ?[0-9L-Vl-v]{2}[A-Ta-t][0-9L-Vl-v]{2} ?[A-Za-z][0-9L-Vl-v]{3}[A-Za-z]"
+    r"|[A-Za-z]{3}\d{6}[0-9A-Za-z]{3,8}|[A-Za-z]{4}\d{4}[A-Za-z]"
     r")(?![\w]|[.\-/]\d)"
 )
 
 
 def _ids(text: Text) -> Iterator[Span]:
+    return _found(text, _DIGITS)
+
+
+def _lettered(text: Text) -> Iterator[Span]:
+    return _found(text, _LETTERS)
+
+
+def _found(text: Text, candidates: re.Pattern[str]) -> Iterator[Span]:
     plain = text.numbers
-    for found in _CANDIDATE.finditer(plain):
+    for found in candidates.finditer(plain):
         text.spend(4)
         start = found.start()
-        near = _NEAR.search(plain[max(0, start - 44) : start].lower()) is not None
+        near = text.id_named and _NEAR.search(plain[max(0, start - 44) : start].lower()) is not None
         for number in _readings(found[0]):
             if _known(number, near, text.context.regions):
                 yield Span(start, start + len(number), "NATIONAL_ID")
@@ -161,13 +177,32 @@ def _readings(candidate: str) -> tuple[str, ...]:
     return (candidate,)
 
 
-def _known(number: str, near: bool, regions: tuple[str, ...]) -> bool:  # noqa: FBT001
-    for form, pattern in _compiled():
-        usable = form.sure or near or (form.dated and form.country in regions)
-        if usable and pattern.match(number) and valid(form, number):
-            return True
+def _known(number: str, near: bool, regions: tuple[str, ...]) -> bool:
+    forms = _compiled() if near else _local(regions)
+    if any(pattern.match(number) and valid(form, number) for form, pattern in forms):
+        return True
+    if not near:
+        return _sure().match(number) is not None and any(
+            pattern.match(number) and valid(form, number)
+            for form, pattern in _compiled()
+            if form.sure
+        )
     # It says what it is: a wrong check digit is a slip.
-    return near and number[0].isdigit() and number[-1].isdigit() and sum(map(str.isdigit, number)) >= 8
+    return number[0].isdigit() and number[-1].isdigit() and sum(map(str.isdigit, number)) >= 8
+
+
+@cache
+def _sure() -> re.Pattern[str]:
+    """Any of the forms that stand alone."""
+    return re.compile(
+        "(?:" + "|".join(f"(?:{f.shape})" for f in FORMS if f.sure) + r")\Z", re.IGNORECASE
+    )
+
+
+@lru_cache(maxsize=256)
+def _local(regions: tuple[str, ...]) -> tuple[tuple[Form, re.Pattern[str]], ...]:
+    """The forms that the tenant's countries are enough for."""
+    return tuple((f, p) for f, p in _compiled() if f.dated and not f.sure and f.country in regions)
 
 
 _NEXT_WORD = re.compile(r"[ ][A-Za-z]{1,2}\d?\Z")
@@ -177,16 +212,22 @@ def valid(form: Form, number: str) -> bool:
     """Whether the check digits are right, and number is none of a list of reserved ones."""
     if not form.check:
         return True
-    return import_module(f"stdnum.{form.check}").is_valid(number)
+    return _check(form.check)(number)
+
+
+@cache
+def _check(module: str) -> Callable[[str], bool]:
+    return import_module(f"stdnum.{module}").is_valid
 
 
 DETECTORS = (
+    Detector("national id", Trigger(shape=r"[0-9](?:[ ./-]?[0-9]){6}|[0-9]{6}[a-z][0-9]{3}"), _ids),
     Detector(
-        "national id",
+        "lettered national id",
         Trigger(
-            shape=r"[0-9](?:[ ./-]?[0-9]){6}|[a-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[a-d]"
-            r"|[0-9]{6}[a-z][0-9]{3}|[a-z]{3} ?[a-z]{3} ?[0-9l-v]{2}[a-t][0-9l-v]{2}|[a-z]{4}[0-9]{4}"
+            shape=r"[xyzstfg][ -]?[0-9]{7}[ -]?[a-z]|[a-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[a-d]"
+            r"|[a-z]{3} ?[a-z]{3} ?[0-9l-v]{2}[a-t][0-9l-v]{2} ?[a-z][0-9l-v]{3}[a-z]|[a-z]{4}[0-9]{4}[a-z0-9]"
         ),
-        _ids,
+        _lettered,
     ),
 )

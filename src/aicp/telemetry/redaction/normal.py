@@ -45,7 +45,9 @@ class Plain:
         if not self.starts:
             return start, end
         # what was dropped behind the last character goes with it
-        return self.starts[start], self.starts[end] if end < len(self.starts) else self.ends[end - 1]
+        return self.starts[start], self.starts[end] if end < len(self.starts) else self.ends[
+            end - 1
+        ]
 
 
 def plain(text: str) -> Plain:

@@ -35,8 +35,10 @@ _BEFORE = re.compile(r"[\w.\-]{1,40}\Z")
 _UNQUOTED = re.compile(r"[^\s\x00\"'`]{1,512}")
 _CUT = re.compile(r"[&;]|,(?=\s|\w[\w.-]*=|$)|[)\]}>]+[.,;]?$|\\+[\"']|<")
 _TAIL = ".,;:)]}>"
-_TO_LINE_END = frozenset("cookie setcookie cookies".split())
-_SCHEME = re.compile(r"(bearer|basic|token|apikey|negotiate|ntlm|digest|aws4-hmac-sha256) {1,2}", re.IGNORECASE)
+_TO_LINE_END = frozenset(["cookie", "setcookie", "cookies"])
+_SCHEME = re.compile(
+    r"(bearer|basic|token|apikey|negotiate|ntlm|digest|aws4-hmac-sha256) {1,2}", re.IGNORECASE
+)
 _COOKIES = re.compile(r"[^\s\x00\";]{1,4096}(?:; ?[^\r\n\x00\";]{1,4096}){0,64}")
 _LINE = re.compile(r"[^\r\n\x00\"]{1,4096}")
 
@@ -179,7 +181,20 @@ def _value_end(plain: str, start: int, quote: str | None, last: str, joined: str
     return start + len(value.rstrip(_TAIL) or value)
 
 
-_NAMES = frozenset("secret token password key credential credentials cookie passcode pin auth".split())
+_NAMES = frozenset(
+    [
+        "secret",
+        "token",
+        "password",
+        "key",
+        "credential",
+        "credentials",
+        "cookie",
+        "passcode",
+        "pin",
+        "auth",
+    ]
+)
 
 
 def _is_value(value: str, *, quoted: bool, prose: bool = False) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 import phonenumbers
 
@@ -76,7 +75,7 @@ def _spelt_emails(text: Text) -> Iterator[Span]:
 
 
 # --- network addresses
-_V4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)")
+_V4 = re.compile(r"\d(?<![\w.]\d)\d{0,2}\.(?:\d{1,3}\.){2}\d{1,3}(?!\w|\.\d)")
 _V6 = re.compile(
     r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?:%\w{1,16})?(?![\w:])"
 )
@@ -118,10 +117,14 @@ def _public(text: str) -> bool:
 
 
 # --- phone numbers
-_PHONE = re.compile(r"(?<![\w.+-])(?<!\d,)(?:\+ ?|00)?\(?\d(?:[ ()./-]{0,3}\d){5,14}(?![\w]|[.,-]\d)")
+_PHONE = re.compile(
+    r"[+(\d](?<![\w.+-][+(\d])(?<!\d,[+(\d])(?:[ ()./-]{0,3}\d){5,15}(?![\w]|[.,-]\d)"
+)
 _DATE_LIKE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b")
 # a decimal, an address or a mask, a row of small numbers
-_NO_PHONE = re.compile(r"\(?\d{1,3}\.\d+\Z|(?:\d{1,3}\.){3}\d{1,3}\Z|[1-9]\d?(?:[ /-]\d{1,2}){5,}\Z")
+_NO_PHONE = re.compile(
+    r"\(?\d{1,3}\.\d+\Z|(?:\d{1,3}\.){3}\d{1,3}\Z|[1-9]\d?(?:[ /-]\d{1,2}){5,}\Z"
+)
 _PHONE_WORDS = (
     "phone", "tel", "mobile", "cell", "fax", "whatsapp", "sms", "msisdn", "dial", "handy", "telefon", "rufnummer",
     "telefono", "telefone", "puhelin", "telefoon", "celular", "movil", "portable", "komorka", "numer", "номер",
@@ -133,6 +136,7 @@ _PHONE_NEAR = re.compile(
     + "|".join(sorted({re.escape(fold(w)) for w in _PHONE_WORDS}, key=len, reverse=True))
     + r")[^\n]{0,24}\Z"
 )
+PHONE_NAMED = Trigger(tuple(sorted({fold(w) for w in _PHONE_WORDS})))
 _WEAK = re.compile(r"(?:call|ring|contact|numer)[^\n]{0,24}\Z")
 _NANP = re.compile(r"(?:1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}\Z")
 
@@ -143,43 +147,44 @@ def _phones(text: Text) -> Iterator[Span]:
         text.spend()
         start, end = found.span()
         number = found[0]
-        digits = sum(map(str.isdigit, number))
+        digits = len(_NOT_DIGITS.sub("", number))
         if digits > 15 or digits < 6:
             continue
         if number[0] == "+":
             if _possible(number):
                 yield Span(start, end, "PHONE")
             continue
-        if number.startswith("00") and digits >= 11 and _valid("+" + number[2:], "ZZ"):
-            yield Span(start, end, "PHONE")
-            continue
         if _DATE_LIKE.match(number) or _NO_PHONE.match(number):
             continue
-        if lowered is None:
-            lowered = plain.lower()
-        near = lowered[max(0, start - 36) : start]
-        if text.is_reference and len(number) == digits:
+        formed = len(number) > digits
+        if not formed and (text.is_reference or (digits < 10 and not text.phone_named)):
             continue
+        near = ""
+        if text.phone_named:
+            lowered = plain.lower() if lowered is None else lowered
+            near = lowered[max(0, start - 36) : start]
         if _is_phone(number, digits, near, text.context.regions):
             yield Span(start, end, "PHONE")
 
 
+_NOT_DIGITS = re.compile(r"\D+")
+
+
 def _is_phone(number: str, digits: int, near: str, regions: tuple[str, ...]) -> bool:
     """A national number: by the words before it, by its country's plan, or by a form only phones have."""
-    near_words = _PHONE_NEAR.search(near)
     formed = len(number) > digits
-    if near_words and not _WEAK.search(near):
-        return digits >= 7 or formed
-    if any(_valid(number, region) for region in regions) and (
-        formed or near_words or (number[0] == "0" and digits >= 10)
-    ):
+    named = bool(near) and _PHONE_NEAR.search(near) is not None
+    if named and (digits >= 7 or formed) and (formed or not _WEAK.search(near)):
         return True
-    if near_words and formed and digits >= 7:
-        return True
-    return bool(formed and _NANP.match(number) and _valid(number, "US"))
+    if number.startswith("00"):
+        return digits >= 11 and _valid("+" + number[2:], "ZZ")
+    if formed or named or (number[0] == "0" and digits >= 10):
+        if any(_valid(number, region) for region in regions):
+            return True
+        return bool(formed and _NANP.match(number) and _valid(number, "US"))
+    return False
 
 
-@lru_cache(maxsize=2048)
 def _possible(number: str) -> bool:
     """Long enough for its country; numbers reserved for fiction are not valid, but shaped as real ones."""
     try:
@@ -188,7 +193,6 @@ def _possible(number: str) -> bool:
         return False
 
 
-@lru_cache(maxsize=2048)
 def _valid(number: str, region: str) -> bool:
     try:
         return phonenumbers.is_valid_number(phonenumbers.parse(number, region))
@@ -224,17 +228,16 @@ _DATES = (
     r"|\d{4}[年년]\s?\d{1,2}[月월]\s?\d{1,2}[日일]|\d{4}\.\s\d{1,2}\.\s\d{1,2}"
 )
 _FOLDED_BIRTH = sorted({fold(w) for w in _BIRTH_WORDS}, key=len, reverse=True)
-_BIRTH = re.compile(
-    rf"(?<![a-z])(?:{'|'.join(map(re.escape, _FOLDED_BIRTH))})[^\n]{{0,32}}?(?<![\w.-])({_DATES})(?!\d|[-/.]\d)",
-    re.IGNORECASE,
-)
+_BIRTH = re.compile(rf"(?<![a-z])(?:{'|'.join(map(re.escape, _FOLDED_BIRTH))})", re.IGNORECASE)
+_DATE = re.compile(rf"(?<![\w.-])({_DATES})(?!\d|[-/.]\d)")
 
 
 def _births(text: Text) -> Iterator[Span]:
-    for found in _BIRTH.finditer(text.plain):
-        text.spend()
-        if _plausible(found[1]):
-            yield Span(*found.span(1), "DOB")
+    for word in _BIRTH.finditer(text.plain):
+        text.spend(2)
+        line = text.plain[word.end() : word.end() + 48].partition("\n")[0]
+        if (found := _DATE.search(line)) and _plausible(found[1]):
+            yield Span(word.end() + found.start(1), word.end() + found.end(1), "DOB")
 
 
 def _plausible(date: str) -> bool:
@@ -254,6 +257,6 @@ DETECTORS = (
     ),
     Detector("ipv4", Trigger(shape=r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"), _addresses),
     Detector("ipv6", Trigger(shape=r"::|[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f]"), _six),
-    Detector("phone", Trigger(shape=_DIGITS), _phones),
     Detector("birth", Trigger(tuple(_FOLDED_BIRTH)), _births),
 )
+PHONES = Detector("phone", Trigger(shape=_DIGITS), _phones)

@@ -17,17 +17,22 @@ from aicp.telemetry.redaction import money, nationals, pairs, people, secrets
 from aicp.telemetry.redaction.detector import Context, Detector, Span, Text
 from aicp.telemetry.redaction.engines import Engine, Trigger, best
 from aicp.telemetry.redaction.markers import FILLER, blank_markers
+from aicp.telemetry.redaction.normal import Plain
 from aicp.telemetry.redaction.normal import plain as plain_of
 
-Inner = Callable[[Any], tuple[Any, str]]  # redacts a parsed value; the kind of its first find, or ""
+Inner = Callable[
+    [Any], tuple[Any, str]
+]  # redacts a parsed value; the kind of its first find, or ""
 
 DETECTORS: tuple[Detector, ...] = (
-    *secrets.DETECTORS, *pairs.DETECTORS, *money.DETECTORS, *people.DETECTORS, *nationals.DETECTORS,
+    *secrets.DETECTORS, *pairs.DETECTORS, *money.DETECTORS, *people.DETECTORS, people.PHONES,
+    *nationals.DETECTORS,
 )  # fmt: skip
+_AT_BARE = DETECTORS.index(people.PHONES)  # from here on: digits that nothing before has claimed
 _BASE64 = Trigger(shape=r"[a-z0-9+/_-]{16}")
 _JSON = Trigger(shape=r"[{\[]\s{0,8}\\{0,3}[\"{\[]")
-TRIGGERS = (*(d.trigger for d in DETECTORS), _BASE64, _JSON)
-_AT_BASE64, _AT_JSON = len(DETECTORS), len(DETECTORS) + 1
+TRIGGERS = (*(d.trigger for d in DETECTORS), _BASE64, _JSON, people.PHONE_NAMED, nationals.ID_NAMED)
+_AT_BASE64, _AT_JSON, _AT_PHONE, _AT_ID = range(len(DETECTORS), len(TRIGGERS))
 SHORTEST = 4  # a shorter text is judged by its key alone
 DEEPEST_CODE = 2  # base64 in base64
 
@@ -70,34 +75,49 @@ def spans(
         depth: how many codes this text was taken out of.
         is_reference: its field's name says id or digest.
     """
-    if len(text) < SHORTEST or (len(text) < 16 and text.isidentifier()):
+    if is_harmless(text):
         return []
-    blank = blank_markers(text)
+    blank = blank_markers(text) if "[" in text else text
     shown = plain_of(blank)
     lowered = shown.text.lower()
     fired = _engine.fired(lowered)
     if not fired:
         return []
     looked = Text(shown.text, lowered, context, is_reference=is_reference)
+    looked.phone_named, looked.id_named = _AT_PHONE in fired, _AT_ID in fired
     found: list[Span] = []
-    codes = False
     for number in sorted(fired):
         if number < _AT_BASE64:
+            if found and number >= _AT_BARE:
+                looked.cover(found)
             found.extend(DETECTORS[number].find(looked))
-        elif number == _AT_BASE64:
-            codes = depth < DEEPEST_CODE
-    if codes:
+    if _AT_BASE64 in fired and depth < DEEPEST_CODE:
         found = [*_decoded(looked, found, context, depth)]
-    found = [
-        Span(*shown.original(s.start, s.end), "SECRET" if s.kind == secrets.OPAQUE else s.kind)
-        for s in found
-        if s.end > s.start and not _only_marker(shown.text[s.start : s.end])
-    ]
+    if found:
+        found = _in_original(found, shown)
     if "%" in blank and "=" in blank:
         found.extend(pairs.parameters(blank))  # a decoded space is not the end of a value
     if inner and _AT_JSON in fired:
         found.extend(_json(text, inner))
     return _merged(found) if found else found
+
+
+def is_harmless(text: str) -> bool:
+    """`execution_started`, `INFO`: a name too short or too even to be a token."""
+    size = len(text)
+    if size < SHORTEST:
+        return True
+    if size >= 40 or not text.isidentifier():
+        return False
+    return size < 16 or (text.islower() and text.replace("_", "").isalpha())
+
+
+def _in_original(found: list[Span], shown: Plain) -> list[Span]:
+    return [
+        Span(*shown.original(s.start, s.end), "SECRET" if s.kind == secrets.OPAQUE else s.kind)
+        for s in found
+        if s.end > s.start and not _only_marker(shown.text[s.start : s.end])
+    ]
 
 
 def _only_marker(text: str) -> bool:
@@ -161,7 +181,7 @@ def _told(code: str) -> str | None:
     if _HEXADECIMAL.match(bare):
         data = bytes.fromhex(bare)
         return _readable(data)
-    if len(bare) % 4 == 1:
+    if len(bare) % 4 == 1 or bare.islower() or bare.isupper():
         return None
     try:
         data = base64.b64decode(bare.translate(_STANDARD) + "=" * (-len(bare) % 4), validate=True)

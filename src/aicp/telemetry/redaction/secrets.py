@@ -72,7 +72,7 @@ _SHORT = re.compile(r"(?<!\w)s\.|(?<!\w)key-")
 def _marked(text: Text) -> Iterator[Span]:
     for found in _MARKED.finditer(text.plain):
         value = found[0].rstrip(".=/-") if not found[0].endswith("==") else found[0]
-        if any(c.isdigit() for c in value) or sum(c.isupper() for c in value) > 8:
+        if any(c.isdigit() for c in value) or sum(c.isupper() for c in value) > 5:
             yield Span(found.start(), found.start() + len(value), "SECRET")
     for found in _HOOKS.finditer(text.plain):
         yield Span(*found.span(1), "SECRET")
@@ -166,6 +166,7 @@ _RUNS = re.compile(r"[a-z]+|[A-Z]+|[0-9]+|[+/=]+")
 _WORDY = re.compile(
     r"(?:(?:[A-Z]?[a-z]{3,}|[A-Z]{2,6}|\d{1,4}){1,4}|[A-Za-z]{1,2}\d{0,4}|[a-z]{2}|[0-9a-f]{4,12}|\d+[A-Z]?\d*)\Z"
 )
+_DIGIT = re.compile(r"[0-9]")
 _ISSUED = re.compile(r"sha(?:256|384|512|1)-|h1:")
 
 
@@ -180,19 +181,17 @@ def _opaque(text: Text) -> Iterator[Span]:
 def is_opaque(token: str) -> bool:
     """Whether a run of letters is random enough to be a credential, and no digest, path or name."""
     bare = token.rstrip("=")
-    named = "/" in bare and all(_wordy(part) for part in bare.split("/"))
-    if len(bare) < 22 or named or _HEXADECIMAL.match(bare) or _ISSUED.match(bare):
+    if len(bare) < 22 or _HEXADECIMAL.match(bare) or _ISSUED.match(bare):
         return False
     letters = bare.replace("-", "").replace("_", "")
-    lower = sum(c.islower() for c in letters)
-    upper = sum(c.isupper() for c in letters)
-    digits = sum(c.isdigit() for c in letters)
-    if not (lower or upper) or (not digits and not (lower and upper and len(letters) >= 36)):
+    both = letters != letters.lower() and letters != letters.upper()
+    if not (_DIGIT.search(letters) or (both and len(letters) >= 36)):
         return False
-    if _HEXADECIMAL.match(letters) or _wordy(bare):
+    named = "/" in bare and all(_wordy(part) for part in bare.split("/"))
+    if named or letters.isdigit() or _HEXADECIMAL.match(letters) or _wordy(bare):
         return False
     runs = _RUNS.findall(letters)
-    if lower and upper:
+    if both:
         return _random(letters, runs)
     return len(letters) >= 32 and _entropy(letters) >= 3.9 and len(runs) >= 10
 

@@ -15,7 +15,7 @@ from aicp.telemetry.redaction.envelope import passes
 from aicp.telemetry.redaction.markers import CONTENT, ERROR, Marks, is_marker
 from aicp.telemetry.redaction.money import is_card
 from aicp.telemetry.redaction.normal import plain as plain_of
-from aicp.telemetry.redaction.scan import spans
+from aicp.telemetry.redaction.scan import is_harmless, spans
 from aicp.telemetry.redaction.values import as_json, canonical
 
 LONGEST = 65_536  # characters of one text
@@ -111,7 +111,8 @@ class Walk:
         """A text until there is nothing to find in it: the second pass over it changes nothing."""
         out = text
         for number in range(_ROUNDS):
-            inner = self._inner(path, depth) if depth < DEEPEST else None
+            nests = depth < DEEPEST and ("{" in out or "[" in out)
+            inner = self._inner(path, depth) if nests else None
             try:
                 found = spans(out, self.context, inner, is_reference=reference)
             except Overfull:
@@ -157,6 +158,12 @@ class Walk:
             return self._whole(value, "CARD", path)
         return value
 
+    def _leaf(self, text: str, path: tuple[Any, ...], depth: int, key: str) -> str:
+        try:
+            return self.text(text, path, depth, reference=keys.is_reference(key))
+        except Exception:  # noqa: BLE001
+            return self._failed(path)
+
     # --- containers
     def _mapping(
         self, value: Mapping[Any, Any], path: tuple[Any, ...], depth: int
@@ -169,6 +176,14 @@ class Walk:
             }
         out: dict[str, Any] = {}
         for key, item in value.items():
+            if type(item) is str and type(key) is str and keys.is_plain(key):
+                if len(item) > LONGEST:
+                    out[key] = self._whole(item, "TOO_LONG", (path, key))
+                elif is_harmless(item) or passes(key, item):
+                    out[key] = item
+                else:
+                    out[key] = self._leaf(item, (path, key), depth + 1, key)
+                continue
             name = key if type(key) is str else self._key_name(key)
             shown = self._key(name, path)
             while shown in out:
