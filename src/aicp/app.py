@@ -20,6 +20,7 @@ from aicp.missions.services import Services
 from aicp.schema.apply import apply
 from aicp.schema.standing import Watch
 from aicp.settings import Settings
+from aicp.telemetry import redaction
 from aicp.telemetry.record import record
 from aicp.trust import journal
 from aicp.trust.limits import Limits, quotas
@@ -82,6 +83,7 @@ def build(
         name: what it is: "server", "worker", "cli".
         url: the database, when it is already known to run.
     """
+    redacts(settings)
     direct = settings.direct  # refused before anything is started, when there is none
     db = Database(
         url or database_url(settings), name=name, prepares=settings.prepares, direct=direct
@@ -108,6 +110,21 @@ def build(
     )
     services.work_dir.mkdir(parents=True, exist_ok=True)
     return App(settings, db, services, clock, Watch(clock))
+
+
+def redacts(settings: Settings) -> None:
+    """Give redaction its key, its countries, and what it does with free text.
+
+    Raises:
+        BadInput: a setting is of another form.
+    """
+    redaction.configure(
+        key=key_from(
+            settings.redaction_key, settings.redaction_key_file, name="AICP_REDACTION_KEY"
+        ),
+        regions=settings.regions,
+        content=settings.keeps_content,
+    )
 
 
 def _limits(settings: Settings) -> Limits:

@@ -121,6 +121,22 @@ class Settings:
         "Key that secrets of connections are sealed with, 32 bytes in base64 (default: secret.key in the data folder, made once).",
         secret=True,
     )
+    redaction_key: str = _setting(
+        "AICP_REDACTION_KEY",
+        "",
+        "Key of the hashes in redaction markers, 32 bytes in base64 (default: redaction.key in the data folder, made once).",
+        secret=True,
+    )
+    redaction_regions: str = _setting(
+        "AICP_REDACTION_REGIONS",
+        "",
+        "Countries, as in `DE, FR`, whose phone numbers and ids are redacted in their national form as well.",
+    )
+    telemetry_content: str = _setting(
+        "AICP_TELEMETRY_CONTENT",
+        "off",
+        "Keep free text of models and tools in telemetry, redacted: on or off.",
+    )
     model: str = _setting(
         "AICP_MODEL",
         "",
@@ -171,6 +187,39 @@ class Settings:
     def pooled(self) -> bool:
         """Whether DATABASE_URL has the port that poolers in transaction mode listen on (Supabase)."""
         return re.search(r":6543\b|\bport=6543\b", self.database_url) is not None
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """AICP_REDACTION_REGIONS as country codes.
+
+        Raises:
+            BadInput: one is no code of two letters.
+        """
+        codes = tuple(c.strip().upper() for c in self.redaction_regions.split(",") if c.strip())
+        for code in codes:
+            if not (len(code) == 2 and code.isascii() and code.isalpha()):
+                raise BadInput(
+                    f"AICP_REDACTION_REGIONS has '{code}', which is no country code",
+                    hint='write codes of two letters: AICP_REDACTION_REGIONS="DE, FR"',
+                )
+        return codes
+
+    @property
+    def keeps_content(self) -> bool:
+        """Whether AICP_TELEMETRY_CONTENT is on.
+
+        Raises:
+            BadInput: it is neither on nor off.
+        """
+        if self.telemetry_content not in ("on", "off"):
+            raise BadInput(
+                f"AICP_TELEMETRY_CONTENT is '{self.telemetry_content}'", hint="write on or off"
+            )
+        return self.telemetry_content == "on"
+
+    @property
+    def redaction_key_file(self) -> Path:
+        return self.data_dir / "redaction.key"
 
     @property
     def prepares(self) -> bool | None:

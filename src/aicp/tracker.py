@@ -1,7 +1,8 @@
 """The issue graph as the rest of the product sees it: one place on disk, our errors, bd's own JSON.
 
 The graph belongs to the installation, not to a tenant: it lives in the operators' git repository, and
-everybody who is signed in may read it. Who may change it is decided here, in one set of roles.
+everybody who is signed in may read it. Who may change it is decided here, in one set of roles. It is kept
+in git, for good: texts are redacted before they are written (OP-4).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from aicp.issues.link import Link
 from aicp.issues.model import ACTIVE, Issue
 from aicp.issues.snapshot import Snapshot
 from aicp.issues.tree import Node, edges_among, walk
+from aicp.telemetry.redaction import redact
 
 WRITERS = frozenset({"operator", "oncall", "admin", "governance"})
 MISSING = "issues_missing"
@@ -139,15 +141,15 @@ class Tracker:
         with ours():
             book = self.book()
             made = book.create(
-                title, kind=kind, priority=priority, labels=list(labels), description=description,
-                by=by,
+                redact(title), kind=kind, priority=priority, labels=list(labels),
+                description=redact(description), by=by,
             )  # fmt: skip
             return _again(book, made["id"])
 
     def comment(self, issue_id: str, text: str, *, by: str) -> dict[str, Any]:
         """Say something on an issue; returns the comment."""
         with ours():
-            return self.book().comment(issue_id, text, by=by)
+            return self.book().comment(issue_id, redact(text), by=by)
 
     def close(self, issue_id: str, reason: str, *, by: str) -> dict[str, Any]:
         """Close an issue; unlike `bd close` a reason is needed, because nobody else sees the terminal.
@@ -159,13 +161,13 @@ class Tracker:
             raise BadInput("say why it is closed", hint="one sentence: what was done about it")
         with ours():
             book = self.book()
-            return _again(book, book.close([issue_id], reason.strip(), by=by)[0].id)
+            return _again(book, book.close([issue_id], redact(reason.strip()), by=by)[0].id)
 
     def reopen(self, issue_id: str, reason: str = "", *, by: str) -> dict[str, Any]:
         """Open a closed issue again; returns it. One that is not closed is refused."""
         with ours():
             book = self.book()
-            return _again(book, book.reopen([issue_id], reason.strip(), by=by)[0].id)
+            return _again(book, book.reopen([issue_id], redact(reason.strip()), by=by)[0].id)
 
     def update(self, issue_id: str, change: dict[str, Any], *, by: str) -> dict[str, Any]:
         """Change fields by JSON key, and labels by `add_labels` and `remove_labels`.
@@ -291,9 +293,9 @@ def _again(book: Book, issue_id: str) -> dict[str, Any]:
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
-    "title": model.check_title,
+    "title": lambda value: model.check_title(redact(value)),
     "status": model.check_status,
     "priority": lambda value: model.check_priority(str(value)),
     "assignee": str,
-    "description": str,
+    "description": lambda value: redact(str(value)),
 }

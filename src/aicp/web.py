@@ -19,6 +19,7 @@ from aicp.errors import AicpError, BadInput, DatabaseDown, Forbidden, NotFound, 
 from aicp.kernel.db import Actor
 from aicp.people.sessions import who
 from aicp.telemetry.logs import log
+from aicp.telemetry.redaction import without_secrets
 
 SESSION_COOKIE = "aicp_session"
 
@@ -113,6 +114,9 @@ def correlation_of(request: Request) -> str:
 
 
 def error_body(error: AicpError, correlation_id: str) -> dict[str, Any]:
+    """The wire form. A credential that strayed into the words is taken out of the error itself."""
+    error.message, error.hint = without_secrets([error.message, error.hint])
+    error.facts = without_secrets(error.facts)
     return {"error": error.as_dict() | {"correlation_id": correlation_id}}
 
 

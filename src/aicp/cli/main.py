@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "aicp.cli.sandbox:sandbox",
         "Fictional accounts to try toolkits on, without a key.",
     ),
+    "redact": ("aicp.cli.redact:redact", "Take secrets and personal data out of JSON lines."),
     "db": ("aicp.cli.db:db", "The database schema."),
 }
 
@@ -142,8 +143,11 @@ def _leave_quietly() -> NoReturn:
 
 
 def _internal(error: Exception) -> AicpError:
+    from aicp.telemetry.redaction import without_secrets
+
+    said = without_secrets(f"{type(error).__name__}: {error}")
     return AicpError(
-        f"something went wrong in the command itself ({type(error).__name__}: {error})",
+        f"something went wrong in the command itself ({said})",
         hint="run it again as `aicp --debug …` and report what it shows",
         code="internal",
     )

@@ -18,8 +18,8 @@ from aicp.kernel.ids import new_id
 _NONCE = 12  # bytes, as NIST SP 800-38D recommends for GCM
 
 
-def key_from(text: str, file: Path) -> bytes:
-    """The sealing key: AICP_SECRET_KEY, or that of the data folder, which is made once.
+def key_from(text: str, file: Path, *, name: str = "AICP_SECRET_KEY") -> bytes:
+    """A key of the installation: what the setting of that name holds, or a file's, which is made once.
 
     Raises:
         BadInput: the key is not 32 bytes in base64.
@@ -33,7 +33,7 @@ def key_from(text: str, file: Path) -> bytes:
         key = b""
     if len(key) != 32:
         raise BadInput(
-            "AICP_SECRET_KEY is not 32 bytes in base64", hint="make one: openssl rand -base64 32"
+            f"{name} is not 32 bytes in base64", hint="make one: openssl rand -base64 32"
         )
     return key
 

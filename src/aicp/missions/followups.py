@@ -20,6 +20,7 @@ from aicp.missions import store
 from aicp.missions.control import MAY_STOP
 from aicp.missions.services import Services
 from aicp.telemetry.record import record
+from aicp.telemetry.redaction import redact
 
 TASK = "mission.followup"
 FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=5), timedelta(minutes=10)
@@ -71,7 +72,7 @@ def schedule(
     mission = store.get(conn, mission_id)
     if actor.person_id != mission.owner_id and not MAY_STOP & set(actor.roles):
         raise Forbidden("only the owner, governance and on-call add follow-ups to a mission")
-    task, at, followup_id = _title(title), services.clock(), new_id("f")
+    task, at, followup_id = redact(_title(title))[:500], services.clock(), new_id("f")
     marks = sorted({label.strip() for label in labels})
     if not 0 <= priority <= 4 or not all(marks) or any("," in mark for mark in marks):
         raise BadInput("a priority is 0 to 4, and a label is one word or more without a comma")

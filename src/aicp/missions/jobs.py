@@ -30,6 +30,7 @@ from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.logs import log
 from aicp.telemetry.record import record
+from aicp.telemetry.redaction import without_secrets
 
 STAGE_JOBS: dict[Stage, Callable[[Services, Mission], None]] = {
     "Define": define.run,
@@ -145,7 +146,7 @@ def _internal(mission: Mission, what: str, verb: str, error: Exception) -> AicpE
 
 def _block(services: Services, mission: Mission, error: AicpError) -> None:
     actor = mission.agent("coordinator")
-    reason = f"{error.message}{f' ({error.hint})' if error.hint else ''}"
+    reason = without_secrets(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
     known = ("needs_data", "needs_auth")
     readiness = error.reason_code if error.reason_code in known else "blocked"
     with services.db.transaction(actor) as conn:

@@ -15,6 +15,7 @@ from aicp.missions import grants, plan_store, store
 from aicp.missions.services import Services
 from aicp.missions.store import Mission
 from aicp.telemetry.record import record
+from aicp.telemetry.redaction import without_secrets
 from aicp.trust import journal, tightenings
 
 
@@ -144,7 +145,7 @@ def feedback(
         " values (%s, %s, %s, %s, %s, %s, %s) on conflict (mission_id, person_id) do update set"
         " rating = excluded.rating, effort_saved_hours = excluded.effort_saved_hours,"
         " notes = excluded.notes, given_at = excluded.given_at",
-        (actor.tenant_id, mission.id, actor.person_id, rating, hours, notes, at),
+        (actor.tenant_id, mission.id, actor.person_id, rating, hours, without_secrets(notes), at),
     )
     record(
         conn, actor, "feedback_submitted", {"rating": rating, "effort_saved_hours": hours}, at=at,
@@ -171,6 +172,11 @@ def _kept(conn: Connection, mission_id: str) -> str:
 
 
 def _artifacts(conn: Connection, mission: Mission) -> list[Artifact]:
+    """What a bundle holds (SECURITY.md says why which part is redacted).
+
+    Plan, approval, brief and the arguments of calls are sealed as they are: digests bind them, and undo needs
+    them. Prose about them is kept without credentials; events were redacted when they were recorded.
+    """
     approval = plan_store.approval(conn, mission.id)
     plan = plan_store.plan(conn, mission.id, mission.plan_digest) if mission.plan_digest else None
     findings = conn.execute(
@@ -199,8 +205,16 @@ def _artifacts(conn: Connection, mission: Mission) -> list[Artifact]:
         ),
         Artifact("approval.json", "application/json", _json(_approval(conn, mission.id, approval))),
         Artifact("calls.jsonl", "application/jsonl", _lines([_call(entry) for entry in calls])),
-        Artifact("findings.jsonl", "application/jsonl", _lines([list(row) for row in findings])),
-        Artifact("undo.jsonl", "application/jsonl", _lines([list(row) for row in undone])),
+        Artifact(
+            "findings.jsonl",
+            "application/jsonl",
+            _lines(without_secrets([list(row) for row in findings])),
+        ),
+        Artifact(
+            "undo.jsonl",
+            "application/jsonl",
+            _lines(without_secrets([list(row) for row in undone])),
+        ),
         Artifact("telemetry.jsonl", "application/jsonl", _lines([list(row) for row in events])),
     ]
 
@@ -224,7 +238,7 @@ def _call(entry: journal.Entry) -> dict[str, Any]:
     return {
         "seq": entry.seq, "purpose": entry.purpose, "key": entry.key, "tool": entry.tool,
         "account": entry.account, "args": entry.args, "state": entry.state, "before": entry.before,
-        "outcome": entry.outcome, "verdicts": entry.verdicts, "error": entry.error,
+        "outcome": entry.outcome, "verdicts": entry.verdicts, "error": without_secrets(entry.error),
         "reconciled": entry.reconciled, "started_at": entry.started_at, "finished_at": entry.finished_at,
     }  # fmt: skip
 

@@ -12,6 +12,7 @@ from aicp.kernel.canonical import digest
 from aicp.kernel.db import Actor, Connection
 from aicp.telemetry.catalogue import missing
 from aicp.telemetry.logs import log
+from aicp.telemetry.redaction import Context, redact
 
 Status = Literal["info", "success", "warning", "error"]
 
@@ -28,7 +29,7 @@ def record(
     stage: str = "",
     status: Status = "info",
 ) -> None:
-    """Record an event; the streams hear of it when the transaction commits.
+    """Record an event, redacted; the streams hear of it when the transaction commits.
 
     Its log line names the issue its mission is about, if there is one; where a job has bound that
     already, no answer of the database is waited for.
@@ -39,6 +40,7 @@ def record(
     """
     if lacking := missing(event_type, context):
         raise ValueError(f"{event_type} lacks {', '.join(sorted(lacking))}")
+    context = redact(context, Context(str(actor.tenant_id)))  # OP-4: before it is stored
     conn.execute(
         "insert into telemetry_events (tenant_id, mission_id, event_type, stage, status, context,"
         " payload_sha, person_id, agent_name, correlation_id, created_at)"

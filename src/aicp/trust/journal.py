@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from aicp.kernel.canonical import digest
 from aicp.kernel.db import Actor, Connection
+from aicp.telemetry.redaction import without_secrets
 from aicp.toolkits.model import BeforeImage, Call, Outcome
 
 
@@ -87,7 +88,7 @@ def finish(
         " verdicts = verdicts || %s, finished_at = %s"
         " where mission_id = %s and key = %s and state in ('intent', 'unknown')",
         (
-            state, Jsonb(asdict(outcome)) if outcome else None, error, reconciled,
+            state, Jsonb(asdict(outcome)) if outcome else None, without_secrets(error), reconciled,
             Jsonb({"post": list(post)}), at, mission_id, key,
         ),
     )  # fmt: skip
@@ -218,10 +219,11 @@ def find(
     conn: Connection, actor: Actor, mission_id: str, *, rule: str, message: str,
     facts: dict[str, Any], at: datetime,
 ) -> None:  # fmt: skip
-    """Record a finding: something that was refused, or was not as it should be.
+    """Record a finding, without credentials: something that was refused, or was not as it should be.
 
     What is reported may hold anything; a NUL, which PostgreSQL refuses, becomes a replacement sign.
     """
+    message, facts = without_secrets(message), without_secrets(facts)
     conn.execute(
         "insert into findings (tenant_id, mission_id, rule, message, facts, found_at) values (%s, %s, %s, %s, %s, %s)",
         (actor.tenant_id, mission_id, rule, storable(message), Jsonb(storable(facts)), at),

@@ -20,6 +20,7 @@ from aicp.kernel.db import NOBODY, Actor
 from aicp.missions import followups
 from aicp.missions.followups import FollowUp
 from aicp.missions.services import Services
+from aicp.telemetry.redaction import redact
 from aicp.tracker import Tracker, ours
 
 
@@ -68,7 +69,7 @@ def open_issue(tracker: Tracker, row: FollowUp) -> str:
         book, ref = tracker.book(), reference(row)
         issue_id = find(book, ref) or str(
             book.create(
-                row.task, priority=row.priority, labels=[*row.labels, "mission"],
+                redact(row.task), priority=row.priority, labels=[*row.labels, "mission"],
                 description=f"Follow-up of mission {row.mission_id}.", external_ref=ref, by=row.by,
             )["id"]
         )  # fmt: skip
@@ -77,7 +78,7 @@ def open_issue(tracker: Tracker, row: FollowUp) -> str:
         note = _link(book, issue_id, row)
         said = book.snapshot().record(issue_id).get("comments", [])
         if not any(ref in str(comment.get("text")) for comment in said):
-            book.comment(issue_id, evidence(row) + note, by=row.by)
+            book.comment(issue_id, redact(evidence(row) + note), by=row.by)
         return issue_id
 
 

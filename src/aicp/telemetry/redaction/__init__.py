@@ -22,9 +22,11 @@ __all__ = [
     "redact",
     "register",
     "register_all",
+    "without_secrets",
 ]
 
 _ANYBODY = Context()
+_SECRETS_ONLY = Context(content=True, only=frozenset({"SECRET", "CARD"}))
 
 
 def configure(*, key: bytes = b"", regions: tuple[str, ...] = (), content: bool = False) -> None:
@@ -47,6 +49,14 @@ def redact(value: Any, context: Context | None = None) -> Any:
         context: whose it is; without one the record's own `tenantId` is used.
     """
     return Walk(_context(value, context)).value(value)
+
+
+def without_secrets(value: Any) -> Any:
+    """The same value without credentials and card numbers; personal data stays.
+
+    For what a tenant shows its own people: their errors, their evidence.
+    """
+    return Walk(_SECRETS_ONLY).value(value)
 
 
 def explain(value: Any, context: Context | None = None) -> list[Finding]:

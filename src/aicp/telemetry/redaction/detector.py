@@ -28,11 +28,13 @@ class Context:
         tenant: markers of different tenants cannot be joined.
         regions: countries (ISO 3166, "DE") whose phone numbers and ids are written without their prefix.
         content: whether free text of models and tools is kept, redacted; None is the installation's word.
+        only: kinds to replace; empty is every kind.
     """
 
     tenant: str = ""
     regions: tuple[str, ...] = ()
     content: bool | None = None
+    only: frozenset[str] = frozenset()
 
 
 MOST_CANDIDATES = 2_000  # a text that holds more is replaced as a whole: time stays bounded

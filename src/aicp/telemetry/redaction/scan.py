@@ -85,21 +85,29 @@ def spans(
         return []
     looked = Text(shown.text, lowered, context, is_reference=is_reference)
     looked.phone_named, looked.id_named = _AT_PHONE in fired, _AT_ID in fired
-    found: list[Span] = []
-    for number in sorted(fired):
-        if number < _AT_BASE64:
-            if found and number >= _AT_BARE:
-                looked.cover(found)
-            found.extend(DETECTORS[number].find(looked))
+    found = _found(looked, sorted(fired))
     if _AT_BASE64 in fired and depth < DEEPEST_CODE:
         found = [*_decoded(looked, found, context, depth)]
-    if found:
-        found = _in_original(found, shown)
+    found = _in_original(found, shown) if found else found
     if "%" in blank and "=" in blank:
         found.extend(pairs.parameters(blank))  # a decoded space is not the end of a value
     if inner and _AT_JSON in fired:
         found.extend(_json(text, inner))
+    if context.only:
+        found = [span for span in found if span.kind in context.only]
     return _merged(found) if found else found
+
+
+def _found(looked: Text, numbers: list[int]) -> list[Span]:
+    """What the detectors of these numbers find; bare digits are looked at last, less what is found by then."""
+    found: list[Span] = []
+    for number in numbers:
+        if number >= _AT_BASE64:
+            break
+        if found and number >= _AT_BARE:
+            looked.cover(found)
+        found.extend(DETECTORS[number].find(looked))
+    return found
 
 
 def is_harmless(text: str) -> bool:

@@ -154,7 +154,8 @@ class Walk:
 
     def _number(self, value: float, path: tuple[Any, ...]) -> Any:
         """A number, unless it is a card's; ids and phone numbers as bare numbers are told by their key."""
-        if type(value) is int and 10**12 < value < 10**19 and is_card(str(value)):
+        wanted = not self.context.only or "CARD" in self.context.only
+        if wanted and type(value) is int and 10**12 < value < 10**19 and is_card(str(value)):
             return self._whole(value, "CARD", path)
         return value
 
@@ -215,6 +216,8 @@ class Walk:
         try:
             shown = key if shown is None else shown
             kind = keys.rule(key) or (keys.rule(shown) if shown != key else "")
+            if self.context.only and kind not in self.context.only:
+                kind = ""
             if not kind or value is None or isinstance(value, bool):
                 return self.value(value, shown, path, depth + 1)
             if kind == "CONTENT":
