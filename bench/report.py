@@ -44,6 +44,8 @@ class Line:
         if self.met is None:
             return ""
         bar = self.most if self.most is not None else self.least
+        if not bar:  # a share of nothing says nothing
+            return "met" if self.met else "MISSED"
         return f"{'met' if self.met else 'MISSED'} by {abs(self.value - bar) / bar:.0%}"  # type: ignore[operator]
 
 
