@@ -24,6 +24,9 @@ class Cluster:
         self.embedded = embedded
         self.home = home
         self.made = 0
+        # Nothing here outlives a power cut; killed servers and processes lose nothing by it.
+        self._admin("alter system set fsync = off")
+        self._admin("select pg_reload_conf()")
         self._admin("create database template_aicp")
         apply(self.owner_url("template_aicp"), password=embedded.app_password)
 

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from aicp.errors import UpstreamDown
+from aicp.schema import apply as applying
 from aicp.schema import check as checking
 from aicp.schema.apply import LOGIN, apply
 from aicp.schema.check import Report, check
@@ -165,6 +166,53 @@ def test_a_partition_that_is_not_the_day_in_its_name_is_drift(shop: str) -> None
     assert {(c.sign, c.name) for c in compare(expected, look(shop))} == {
         ("+", f"shop.marks_{name}") for name in ("20261128", "20269999", "old", "20261130")
     }
+
+
+MARKS = """
+create table public.marks (at timestamptz not null, tenant_id uuid, primary key (at)) partition by range (at);
+alter table public.marks enable row level security, force row level security;
+"""
+MAKER = """
+create function app.make_partition(parent regclass, day date) returns void language plpgsql set search_path = '' as $$
+begin
+    execute format('create table public.marks_%s partition of %s for values from (%L) to (%L)',
+        to_char(day, 'YYYYMMDD'), parent, day, day + 1);
+    execute format('alter table public.marks_%s enable row level security', to_char(day, 'YYYYMMDD'));
+end $$;
+"""
+
+
+@pytest.mark.parametrize("maker", ["", MAKER], ids=["by hand", "by its own function"])
+def test_the_shadow_knows_what_a_day_looks_like(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, maker: str
+) -> None:
+    """A schema file with a table by days: whoever makes them, the expected day is made the same way."""
+    text = applying.schema_sql() + MARKS + maker
+    monkeypatch.setattr(applying, "schema_sql", lambda: text)
+    name = cluster.clone("template0")
+    url = cluster.owner_url(name)
+    try:
+        apply(url)
+        kept = check(url, login=LOGIN).fingerprint
+        for day in ("2026-11-28", "2026-11-29"):
+            made = DAY.replace("shop", "public").format(
+                day.replace("-", ""), f"{day} 00:00Z", f"{day} 24:00Z"
+            )
+            change(url, f"select app.make_partition('public.marks', '{day}')" if maker else made)
+        report = check(url, login=LOGIN)
+        assert (told(report), report.fingerprint) == ([], kept)
+        change(
+            url,
+            "alter table public.marks_20261129 disable row level security, add check (at > '2020-01-01')",
+        )
+        found = {(c.sign, c.kind, c.name) for c in check(url, login=LOGIN).changes}
+        changed = {("~", "table", "public.marks_20261129")} if maker else set()
+        assert (
+            found
+            == {("+", "constraint", "public.marks_20261129.marks_20261129_at_check")} | changed
+        )
+    finally:
+        cluster.drop(name)
 
 
 def test_what_is_not_compared_inside_is_said(shop: str) -> None:

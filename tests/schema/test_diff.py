@@ -57,19 +57,11 @@ def shop(cluster: Cluster) -> Iterator[Shop]:
     url = cluster.owner_url(name)
     with psycopg.connect(url) as conn:
         conn.execute(BASE)
+    yield Shop(cluster, name, look(url), dump(url))
     with psycopg.connect(cluster.embedded.owner_url, autocommit=True) as admin:
-        for setting in ("fsync = off", "full_page_writes = off"):  # fifty copies are made and lost
-            admin.execute(f"alter system set {setting}")
-        admin.execute("select pg_reload_conf()")
-        yield Shop(cluster, name, look(url), dump(url))
         made = admin.execute("select datname from pg_database where datname like 'drift%'")
-        for (copy,) in [
-            *made.fetchall(),
-            (name,),
-        ]:  # before fsync is on again: nothing is to be kept
+        for (copy,) in [*made.fetchall(), (name,)]:
             admin.execute(f"drop database {copy}")
-        admin.execute("alter system reset all")
-        admin.execute("select pg_reload_conf()")
 
 
 def told(changes: list[Change]) -> set[str]:

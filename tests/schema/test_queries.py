@@ -102,6 +102,7 @@ HIDDEN = {
     "missions/store.py": "change: each of its columns is prepared below",
     "schema/backup.py": "counts and hashes tables it is named at run time",
     "schema/lint.py": "the words that every rule begins with; tests/schema/test_lint.py runs them",
+    "schema/shadow.py": "makes a partition where the schema has a function for it; tests/schema/test_check.py runs it",
     "trust/stops.py": "asked in one round trip with its values in it; prepared below",
 }
 

@@ -35,6 +35,9 @@ def expected(owner_url: str, *, login: str) -> Snapshot:
     """
     try:
         with _shadow(owner_url) as conn:
+            conn.execute(
+                "select set_config('TimeZone', 'UTC', true)"
+            )  # a day is a day of that zone
             build(conn, login)
             _prototypes(conn)
             found = snapshot(conn, login=login)
@@ -87,12 +90,21 @@ def _sweep(admin: psycopg.Connection[Any]) -> None:
 
 
 def _prototypes(conn: psycopg.Connection[Any]) -> None:
-    """One partition of each table that is partitioned by day, to hold those of a live database against."""
+    """One partition of each table that is partitioned by day, to hold those of a live database against.
+
+    It is made as the product makes them: by `app.make_partition(regclass, date)` where there is one.
+    """
     partitioned = conn.execute(
         "select n.nspname, c.relname from pg_partitioned_table p join pg_class c on c.oid = p.partrelid"
-        " join pg_namespace n on n.oid = c.relnamespace where p.partstrat = 'r'"
+        " join pg_namespace n on n.oid = c.relnamespace where p.partstrat = 'r' and not c.relispartition"
     ).fetchall()
+    maker = conn.execute("select to_regprocedure('app.make_partition(regclass, date)')").fetchone()
     for schema, table in partitioned:
+        if maker != (None,):
+            named = sql.Identifier(schema, table).as_string(conn)
+            made = sql.SQL("select app.make_partition({}, '2000-01-01')").format(named)
+            conn.execute(made)
+            continue
         conn.execute(
             sql.SQL(
                 "create table {} partition of {} for values from ('2000-01-01') to ('2000-01-02')"
