@@ -40,6 +40,7 @@ SHAPES: dict[str, re.Pattern[str]] = {
     "finished_at": _STAMP, "expires_at": _STAMP,
 }  # fmt: skip
 
+_UUIDS = re.compile(_UUID)
 _IN_TEXT = re.compile(
     rf"(?<![\w-])(?:{_UUID}|[0-9a-f]{{2}}-[0-9a-f]{{32}}-[0-9a-f]{{16}}-[0-9a-f]{{2}}|{_TIME}|{_HEX}"
     rf"|(?:m|a|e|f|req|sec|run|undo)-[0-9a-hjkmnp-tv-z]{{8,24}}|req_[0-9a-f]{{8,32}})(?![\w])"
@@ -50,6 +51,11 @@ def passes(key: str, text: str) -> bool:
     """Whether a field is one of the envelope and its text has the shape of it."""
     shape = SHAPES.get(key)
     return shape is not None and shape.match(text) is not None and not text.isdigit()
+
+
+def blank_uuids(text: str) -> str:
+    """The text with UUIDs alone overwritten."""
+    return _UUIDS.sub(lambda m: FILLER * len(m[0]), text) if "-" in text else text
 
 
 def blank_ids(text: str) -> str:

@@ -36,6 +36,7 @@ _SECRET_WORDS |= {
         "पासवर्ड",
     ]
 }
+_SECRET_ENDS = ("password", "passwd", "passphrase", "token", "secret", "apikey")  # `dbpassword`
 # These words beside one another.
 _SECRET_PAIRS = frozenset(
     tuple(pair.split())
@@ -64,6 +65,7 @@ _SECRET_PAIRS = frozenset(
         "pass word",
         "mot passe",
         "seed phrase",
+        "amz signature",
         "connection string",
         "session key",
         "connect sid",
@@ -289,8 +291,8 @@ def _secret(words: tuple[str, ...], joined: str) -> str:
     hit = any(word in _SECRET_WORDS for word in words) or any(
         pair in _SECRET_PAIRS for pair in pairwise(words)
     )
-    if not hit and joined in _SECRET_WORDS:
-        hit = True
+    hit = hit or joined in _SECRET_WORDS or words[-1].endswith(_SECRET_ENDS)
+    hit = hit or (len(words) > 1 and words[-1] in ("pass", "pw") and words[0] != "boarding")
     if not hit:
         return ""
     return "" if _about(words) else "SECRET"

@@ -48,8 +48,8 @@ _VERB = (
     r"(?:is now|was set to|was changed to|set to|changed to|reset to|is|was|ist jetzt|ist|lautet|war|es|era|est|e|"
     r"ar|to|wynosi|on|=|:)\s{1,2}"
 )
-_SAID = re.compile(rf"s?(?:{_VERB}|\s{{1,2}})[\"'`(]?([^\s\"'`\x00]{{4,128}})", re.IGNORECASE)
-_PREDICATES = frozenset(
+_SAID = re.compile(rf"s?(?:{_VERB}|\s{{1,2}})[\"'`(]?([^\s\"'`\x00]{{3,128}})", re.IGNORECASE)
+_PREDICATES = frozenset(["ok"]) | frozenset(
     ["required", "invalid", "missing", "wrong", "incorrect", "expired", "empty", "none", "null", "nil", "undefined", "unknown", "false", "true", "yes", "no", "too", "not", "set", "unset", "being", "stored", "changed", "reset", "hashed", "needed", "weak", "strong", "valid", "correct", "about", "the", "and", "with", "from", "that", "this", "must", "should", "may", "will", "have", "has", "been", "does", "was", "were", "are", "can", "cannot", "could", "but", "only", "also", "already", "never", "always", "again", "when", "where", "which", "what", "while", "for", "your", "their", "new", "old", "same", "different", "default", "optional", "mandatory", "protected", "secure", "unsafe", "safe", "public", "private", "available", "unavailable", "rejected", "accepted", "denied", "refused", "revoked", "rotated", "updated", "generated", "sent", "received", "provided", "given", "found", "lost", "leaked", "known", "hidden", "masked", "redacted", "removed", "deleted", "masked", "longer", "shorter", "minimum", "maximum", "least", "most", "policy", "policies", "manager", "field", "rules", "form", "reset", "page", "header", "value", "based", "scheme", "count", "type", "name", "authentication", "authorization", "encrypted", "plain", "text", "here", "there", "okay", "ready", "today", "tomorrow", "yesterday", "bearer", "basic", "string", "number", "integer", "object", "changed.", "requirements", "complexity", "strength"]
 )  # fmt: skip
 _WORDLIKE = re.compile(r"[a-z]+(?:ed|able|ible|ing|ly|tion|ment|ity|ness|ous|ive)\.?\Z")
@@ -63,7 +63,8 @@ _USER_OPTION = re.compile(
     r"(?<!\S)(?:-u|--user|--proxy-user)[ =]{1,3}[\"']?([^\s:\"']{1,64}:[^\s\"']{1,128})"
 )
 _SHORT_OPTION = re.compile(
-    r"\b(?:sshpass|mysql|mysqldump|mysqladmin)\b[^\n|;]{0,64}?\s-p ?([^\s-][^\s]{2,64})"
+    r"\b(?:(?:sshpass|mysql|mysqldump|mysqladmin|docker login|podman login|ldapsearch)\b[^\n|;]{0,64}?\s-[pw] ?"
+    r"|redis-cli\b[^\n|;]{0,64}?\s-a ?)([^\s-][^\s]{2,64})"
 )
 _PARAM = re.compile(r"(?:[?&;#]|(?<![^\s\"'=,(]))([\w.\-\[\]%]{1,48})=([^&;#\s\"'<>\x00]{1,2048})")
 _URL_ONLY = frozenset(
@@ -91,6 +92,11 @@ _ELEMENT = re.compile(r"<([\w:.-]{2,48})(?:\s[^<>]{0,128})?>([^<\x00]{1,1024})</
 _ATTRIBUTE = re.compile(r"([\w.-]{2,40})=[\"']([^\"'\x00]{1,512})[\"']")
 
 
+_NUMBERED = frozenset(
+    ("otp", "cvv", "cvc", "pin", "security code", "verification code", "recovery code")
+)
+
+
 def _stems(text: Text) -> list[tuple[int, int]]:
     """Where a word of a secret's name stands, the longest at each place."""
     at: dict[int, int] = {}
@@ -115,7 +121,7 @@ def _named(text: Text) -> Iterator[Span]:
             if span := _assigned(plain, begin, stop, before, found):
                 covered = span.end
                 yield span
-        elif span := _optional(plain, begin, stop, before) or _said(plain, stop, before):
+        elif span := _optional(plain, begin, stop, before) or _said(plain, begin, stop, before):
             covered = span.end
             yield span
 
@@ -150,12 +156,14 @@ def _optional(plain: str, begin: int, stop: int, before: str) -> Span | None:
     return Span(start, start + len(value), "SECRET")
 
 
-def _said(plain: str, stop: int, before: str) -> Span | None:
+def _said(plain: str, begin: int, stop: int, before: str) -> Span | None:
     """`the password is hunter2`"""
     if before[-1:].isalnum() or not (found := _SAID.match(plain, stop)):
         return None
-    value = found[1].rstrip(_TAIL)
+    value, stem = found[1].rstrip(_TAIL), plain[begin:stop].lower()
     bare = value.lower()
+    if value.isdigit() and stem in _NUMBERED and 3 <= len(value) <= 8:
+        return Span(found.start(1), found.start(1) + len(value), "SECRET")
     if bare in _PREDICATES or _WORDLIKE.match(bare) or len(value) < 4 or "://" in value:
         return None
     odd = mixed(value) or any(not c.isalnum() and c not in "-_'.()/" for c in value)
@@ -229,7 +237,7 @@ def parameters(plain: str) -> Iterator[Span]:
             kind
             and kind != "CONTENT"
             and found[2].strip(FILLER)
-            and found[2].lower() not in _PREDICATES
+            and found[2].rstrip(_TAIL).lower() not in _PREDICATES
         ):
             value = found[2].rstrip(".,)]}") or found[2]
             if found[0][0] not in "?&#":
@@ -254,7 +262,9 @@ def _attributes(text: Text) -> Iterator[Span]:
 
 DETECTORS = (
     Detector("name", Trigger(tuple(_FOLDED)), _named),
-    Detector("option", Trigger(("--user", "--proxy-user", "-u ", " -p")), _options),
+    Detector(
+        "option", Trigger(("--user", "--proxy-user", "-u ", " -p", " -w ", "redis-cli")), _options
+    ),
     Detector("parameter", Trigger(("=",)), _params),
     Detector("element", Trigger(("</",)), _elements),
     Detector("attribute", Trigger(('="', "='")), _attributes),

@@ -75,7 +75,9 @@ def _spelt_emails(text: Text) -> Iterator[Span]:
 
 
 # --- network addresses
-_V4 = re.compile(r"\d(?<![\w.]\d)\d{0,2}\.(?:\d{1,3}\.){2}\d{1,3}(?!\w|\.\d)")
+_V4 = re.compile(
+    r"\d(?<![\w.]\d)\d{0,2}\.(?:\d{1,3}\.){2}\d{1,3}(?!\w|\.\d|-(?:alpha|beta|rc|dev|pre|snapshot))"
+)
 _V6 = re.compile(
     r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?:%\w{1,16})?(?![\w:])"
 )

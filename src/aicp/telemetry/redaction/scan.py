@@ -25,10 +25,12 @@ Inner = Callable[
 ]  # redacts a parsed value; the kind of its first find, or ""
 
 DETECTORS: tuple[Detector, ...] = (
-    *secrets.DETECTORS, *pairs.DETECTORS, *money.DETECTORS, *people.DETECTORS, people.PHONES,
-    *nationals.DETECTORS,
+    *secrets.DETECTORS, *pairs.DETECTORS, *money.DETECTORS, *people.DETECTORS, *nationals.DETECTORS,
+    people.PHONES,
 )  # fmt: skip
-_AT_BARE = DETECTORS.index(people.PHONES)  # from here on: digits that nothing before has claimed
+_AT_BARE = DETECTORS.index(
+    nationals.DETECTORS[0]
+)  # from here on: digits that nothing before has claimed
 _BASE64 = Trigger(shape=r"[a-z0-9+/_-]{16}")
 _JSON = Trigger(shape=r"[{\[]\s{0,8}\\{0,3}[\"{\[]")
 TRIGGERS = (*(d.trigger for d in DETECTORS), _BASE64, _JSON, people.PHONE_NAMED, nationals.ID_NAMED)
@@ -213,6 +215,7 @@ def _readable(data: bytes) -> str | None:
 # --- JSON inside a text
 _OPENS = re.compile(r"[{\[]\s{0,8}[\"{\[]")
 _ATTEMPTS = 4
+DEEP_JSON = 48
 _decoder = json.JSONDecoder()
 
 
@@ -223,6 +226,8 @@ def _json(text: str, inner: Inner) -> Iterator[Span]:
         begin = _OPENS.search(text, at)
         if begin is None:
             return
+        if not text[begin.start() : begin.start() + DEEP_JSON].strip("[{ \t\r\n"):
+            return  # brackets and nothing else: no value that anybody wrote
         try:
             value, end = _decoder.raw_decode(text, begin.start())
         except (ValueError, RecursionError):

@@ -47,10 +47,9 @@ _PREFIXES = (
     "dapi", "AGE-SECRET-KEY-1", "tskey-", "fo1_", "FlyV1", "vercel_", "dp.pt.", "dp.st.", "cio_", "patlinear_",
     "EZAK", "EZTK", "rzp_live_", "rzp_test_", "sntrys_", "sntryu_", "gsk_", "xai-", "r8_", "nvapi-", "pplx-",
     "eyJrIjoi", "CLOJARS_", "ops_", "amzn.mws.", "LTAI", "AKID", "p8e-",
-    "shippo_live_", "shippo_test_", "duffel_live_", "duffel_test_",  "akc_", "ak_", "comp_",
-    "SK", "AC", "T3BlbkFJ", "live_", "test_", "oauth2v2_", "Atza|", "Atzr|", "phc_", "phx_", "sessionid-",
+    "shippo_live_", "shippo_test_", "duffel_live_", "duffel_test_",  "akc_", "ak_", "comp_", "AC", "T3BlbkFJ", "live_", "test_", "oauth2v2_", "Atza|", "Atzr|", "phc_", "phx_", "sessionid-",
 )  # fmt: skip
-_LOOSE = {"s.": 24, "key-": 24, "sk-": 16, "SK": 32, "AC": 32, "dapi": 30, "1//0": 30, "live_": 30,
+_LOOSE = {"s.": 24, "key-": 24, "sk-": 16, "dapi": 30, "1//0": 30, "live_": 30,
           "test_": 30, "ak_": 16, "SG.": 30, "hf_": 20, "npm_": 30, "comp_": 20, "ops_": 30, "EAAA": 30,
           "cio_": 20, "glc_": 20, "AIza": 30, "LTAI": 12, "AKID": 13, "ATBB": 20}  # fmt: skip
 _MARKED = re.compile(
@@ -59,7 +58,7 @@ _MARKED = re.compile(
         rf"{re.escape(prefix)}[A-Za-z0-9_\-.]{{{_LOOSE.get(prefix, 12)},512}}"
         for prefix in sorted(_PREFIXES, key=len, reverse=True)
     )
-    + ")"
+    + "|(?:SK|AC)[0-9a-f]{32}(?![0-9A-Za-z]))"
 )
 _HOOKS = re.compile(
     r"(?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks|outlook\.office\.com/webhook"
@@ -95,7 +94,7 @@ def _pem(text: Text) -> Iterator[Span]:
 
 # --- authentication headers and credentials in prose (RFC 9110 section 11)
 _SCHEME = re.compile(
-    r"(?<![\w-])(bearer|basic|digest|negotiate|ntlm|apikey|api-key|token|hmac|aws4-hmac-sha256)[\s:=]{1,3}"
+    r"(?<![\w-])(bearer|basic|negotiate|ntlm|apikey|api-key|token|hmac|aws4-hmac-sha256)[\s:=]{1,3}"
     r"[\"']?([A-Za-z0-9_\-.~+/=|:]{6,4096})",
     re.IGNORECASE,
 )
@@ -252,7 +251,7 @@ DETECTORS = (
             "|".join(
                 rf"{re.escape(p.lower())}[a-z0-9_./+~=-]{{{min(n, 30)}}}" for p, n in _LOOSE.items()
             )
-            + r"|[0-9]{8}:[a-z0-9_-]{35}",
+            + r"|[0-9]{8}:[a-z0-9_-]{35}|(?:sk|ac)[0-9a-f]{32}",
         ),
         _marked,
     ),
@@ -260,7 +259,7 @@ DETECTORS = (
     Detector(
         "scheme",
         Trigger(
-            shape=r"(?:bearer|basic|digest|negotiate|ntlm|apikey|api-key|token|hmac)[\s:=]{1,3}[\"']?[a-z0-9_.~+/=-]{6}"
+            shape=r"(?:bearer|basic|negotiate|ntlm|apikey|api-key|token|hmac)[\s:=]{1,3}[\"']?[a-z0-9_.~+/=-]{6}"
         ),
         _schemes,
     ),
