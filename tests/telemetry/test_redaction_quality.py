@@ -16,7 +16,7 @@ LEAST = {"PHONE": 0.90, "NATIONAL_ID": 0.90}  # the others .97
 @pytest.fixture(scope="module", params=["known", "held out"])
 def score(request: pytest.FixtureRequest) -> Score:
     known = request.param == "known"
-    return measure(records(20_261_128 + known, 1500, LOCALES if known else HELD_OUT))
+    return measure(records(20_261_128 + known, 1000, LOCALES if known else HELD_OUT))
 
 
 def test_the_corpus_is_as_wide_as_it_says() -> None:
@@ -28,11 +28,11 @@ def test_the_corpus_is_as_wide_as_it_says() -> None:
 def test_whole_spans_are_found_for_every_kind(score: Score) -> None:
     recall = {kind: score.recall(f"kind: {kind}") for kind in KINDS}
     assert {k: r for k, r in recall.items() if r < LEAST.get(k, 0.97)} == {}, score.missed[:10]
-    assert all(score.planted[f"kind: {kind}"] >= 60 for kind in KINDS)
+    assert all(score.planted[f"kind: {kind}"] >= 40 for kind in KINDS)
 
 
 def test_what_stands_under_a_sensitive_key_is_gone(score: Score) -> None:
-    assert score.planted["key"] >= 300
+    assert score.planted["key"] >= 200
     assert score.recall("key") >= 0.99, [m for m in score.missed if m[2].startswith("key")]
 
 
@@ -54,7 +54,7 @@ def test_what_is_nothing_stays(score: Score) -> None:
 
 def test_the_second_detectors_find_little_in_what_was_redacted() -> None:
     """They share nothing with the first; what both of them pass is less likely to be there."""
-    dirty = [r for r in records(7, 400) if r.planted]
+    dirty = [r for r in records(7, 250) if r.planted]
     before = sum(any(detectors.suspects(_json(r.data))) for r in dirty)
     after = [
         (s.kind, redact(r.data)[s.pointer.split("/")[1]])
