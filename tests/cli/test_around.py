@@ -148,7 +148,10 @@ def test_the_schema_is_applied_once_and_a_foreign_one_is_refused(
     assert "db apply" in _named(before, "schema")["fix"]
     apply = ("--data-dir", str(tmp_path), "db", "apply", "--json")
     assert [typed(*apply).json["applied"] for _ in range(2)] == [True, False]
-    assert _named(typed(*doctor), "schema")["level"] == "ok"
+    after = typed(*doctor)
+    assert _named(after, "schema")["level"] == "ok"
+    assert _named(after, "roles")["level"] == "warn"  # the owner's own login is past row security
+    assert "AICP_OWNER_DATABASE_URL" in _named(after, "roles")["fix"]
     with psycopg.connect(url) as conn:
         conn.execute("update app.meta set schema_sha256 = repeat('0', 64)")
     refused = typed(*apply)

@@ -239,6 +239,12 @@ def _roles(conn: Any, apply: str) -> Check:
     except Exception as error:  # noqa: BLE001  see above
         fix = "grant authenticated, service_role to this login"
         return Check("roles", "fail", f"the login may not act in them: {_first(error)}", fix)
+    mighty = conn.execute(
+        "select rolsuper or rolbypassrls from pg_roles where rolname = current_user"
+    ).fetchone()
+    if mighty == (True,):
+        fix = "let `aicp db apply` make a login of its own: AICP_OWNER_DATABASE_URL for the owner, DATABASE_URL for it"
+        return Check("roles", "warn", "the login itself is bound by no row security", fix)
     return Check("roles", "ok", ", ".join(wanted))
 
 

@@ -157,8 +157,8 @@ def lint(fail_on: str, as_json: bool) -> int:
     for rule, why in report.unchecked.items():
         click.echo(f"not checked: {rule} ({why})")
     say(
-        f"{len(report.findings)} findings by {report.checked} rules on {where.name};"
-        f" {len(report.unchecked)} not checked, {len(report.ignored)} known and right as they are"
+        f"findings: {len(report.findings)}, by {report.checked} rules on {where.name};"
+        f" not checked: {len(report.unchecked)}; known and right as they are: {len(report.ignored)}"
     )
     return code
 
