@@ -56,9 +56,17 @@ def unchecked(expected: Snapshot, found: Snapshot) -> list[str]:
     return sorted(n for n in expected.keys() & found.keys() if n.startswith("unmanaged "))
 
 
-def lasting(found: Snapshot) -> Snapshot:
-    """A snapshot without the partitions of single days: what stays the same from day to day."""
-    days = tuple(f"{name}." for name in _days(found))
+def lasting(found: Snapshot, *, prototype: bool = False) -> Snapshot:
+    """A snapshot without the partitions of single days: what stays the same from day to day.
+
+    Args:
+        prototype: keep the one day that stands for every other.
+    """
+    days = tuple(
+        f"{name}."
+        for name, (_, day) in _days(found).items()
+        if not (prototype and day == PROTOTYPE)
+    )
     return {key: fields for key, fields in found.items() if not _of(key, days)}
 
 

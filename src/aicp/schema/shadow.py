@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from aicp.schema.apply import ROLES, build
-from aicp.schema.diff import PROTOTYPE
+from aicp.schema.diff import PROTOTYPE, lasting
 from aicp.schema.snapshot import Snapshot, snapshot
 
 PREFIX = "aicp_shadow_"
@@ -40,7 +40,7 @@ def expected(owner_url: str, *, login: str) -> Snapshot:
             )  # a day is a day of that zone
             build(conn, login)
             _prototypes(conn)
-            found = snapshot(conn, login=login)
+            found = lasting(snapshot(conn, login=login), prototype=True)
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedObject) as error:
         raise NoShadow(str(error).splitlines()[0]) from None
     return declared(found, with_login="role: login" in found)
