@@ -96,6 +96,14 @@ LEAKY = (
     "https://hooks.slack.com/services/‹T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX›",
     "bot ‹123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1› started",
     "npm ERR! //registry.example/:_authToken=‹npm_aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5›",
+    '{"full_name": "‹Kim Cole›"}',
+    '[["full_name", "‹Kim Cole›"]]',
+    "got 12 ‹4242 4242 4242 4242› 9 back",
+    "dialled ‹0049 30 90182012› today",
+    "Tel. ‹12 34 56›",
+    "/p?first_name=‹Kim›&last_name=‹Cole›&y=2",
+    "/p?x=1&full_name=‹Kim%20Cole›&y=2",
+    "sent bearer ‹k9x2z7› along",
     "machine api.example login kim password ‹n3trcPw›",
 )
 CLEAN = (
@@ -147,6 +155,8 @@ CLEAN = (
     "telephone exchange closed; mobile app 5.2.1; fax machine",
     "10.5.3.2-beta is not an address; see 1.2.3",
     "window Tue-Thu 09:00-17:00, hold 900 s",
+    "/p?ip=unknown&y=2",
+    "codes 0012 3456 78 and 00 11 22 33 44 55",
     "Ω≈ç√∫ 你好 привет żółć",
     "[EMAIL:3f9a0c21] was told, [SECRET:0011aabb] was not",
 )

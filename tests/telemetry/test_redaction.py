@@ -19,10 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from aicp.app import redacts
+from aicp.errors import BadInput
 from aicp.kernel.canonical import digest
 from aicp.kernel.ids import new_id, new_secret, new_uuid
+from aicp.settings import Settings
 from aicp.telemetry import redaction
-from aicp.telemetry.redaction import Context, explain, keys, redact, scan
+from aicp.telemetry.redaction import Context, explain, keys, redact, scan, walk
 from aicp.telemetry.redaction.markers import CONTENT, ERROR, MARKER
 from aicp.telemetry.redaction.walk import DEEPEST, LONGEST
 
@@ -146,6 +149,59 @@ def test_counts_and_absences_under_such_keys_stay() -> None:
 def test_secrets_and_people_are_known_by_their_shape(text: str, clean: str) -> None:
     assert kinds(text) == clean
     assert kinds({"a": [text]}) == {"a": [clean]}
+
+
+@pytest.mark.parametrize(
+    "place", ["127.0.0.1:8700", "db.example:5432", "https://h.example/x", "/var/run/x", "localhost"]
+)
+def test_the_address_of_a_machine_is_no_persons(place: str) -> None:
+    assert redact({"address": place, "ip": "127.0.0.1"}) == {"address": place, "ip": "127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    "home", ["Main Street 1", "Main Street 1: 5", "1 Hill Road, flat:12", ":5"]
+)
+def test_the_address_of_a_person_goes_whole(home: str) -> None:
+    assert kinds({"address": home}) == {"address": "<ADDRESS>"}
+
+
+def test_credentials_alone_can_be_taken_out() -> None:
+    """For what a tenant shows its own people."""
+    told = redaction.without_secrets(
+        {
+            "to": MAIL,
+            "n": f"{MAIL} password=hunter2 {CARD}",
+            "token": "x",
+            "prompt": MAIL,
+            "k": 4111111111111111,
+        }
+    )
+    assert told["to"] == told["prompt"] == MAIL
+    assert re.fullmatch(rf"{MAIL} password=\[SECRET:\w+\] \[CARD:\w+\]", told["n"])
+    assert MARKER.fullmatch(told["token"])
+    assert MARKER.fullmatch(told["k"])
+
+
+def test_settings_reach_redaction_and_wrong_ones_are_refused(tmp_path: Path) -> None:
+    marks, regions, content = walk.SETTINGS.marks, walk.SETTINGS.regions, walk.SETTINGS.content
+    try:
+        redacts(Settings(data=str(tmp_path), redaction_regions="de, fr", telemetry_content="on"))
+        assert kinds("reach 030 901820 today") == "reach <PHONE> today"
+        assert kinds({"prompt": "hello"}) == {"prompt": "hello"}
+        first = redact(MAIL)
+        redacts(Settings(data=str(tmp_path)))  # the same key from its file, made once
+        assert redact(MAIL) == first
+        assert (tmp_path / "redaction.key").stat().st_mode & 0o077 == 0
+    finally:
+        walk.SETTINGS.marks, walk.SETTINGS.regions, walk.SETTINGS.content = marks, regions, content
+    for wrong in (
+        {"redaction_regions": "Germany"},
+        {"telemetry_content": "maybe"},
+        {"redaction_key": "short"},
+    ):
+        with pytest.raises(BadInput) as caught:
+            redacts(Settings(data=str(tmp_path), **wrong))
+        assert caught.value.hint
 
 
 def test_a_key_is_text_as_well() -> None:

@@ -18,11 +18,13 @@ class Trigger:
 
     Args:
         words: literals, ASCII or not, in lower case.
+        digits: the words say something of a number: without a digit in the text they say nothing.
         shape: an expression in the syntax that hyperscan, re2 and `re` share, for lower-case text.
     """
 
     words: tuple[str, ...] = ()
     shape: str = ""
+    digits: bool = False
 
     @property
     def expression(self) -> str:
@@ -100,16 +102,25 @@ class Plain:
 
     def __init__(self, triggers: Sequence[Trigger]) -> None:
         self._triggers = [
-            (i, t.words, re.compile(t.shape).search if t.shape else None)
+            (i, t.words, re.compile(t.shape).search if t.shape else None, t.digits)
             for i, t in enumerate(triggers)
         ]
+        self._digit = re.compile("[0-9]").search
 
     def fired(self, lowered: str) -> Sequence[int]:
-        return [
-            i
-            for i, words, shape in self._triggers
-            if any(word in lowered for word in words) or (shape and shape(lowered))
-        ]
+        found: list[int] = []
+        bare = self._digit(lowered) is None
+        for number, words, shape, digits in self._triggers:
+            if digits and bare:
+                continue
+            for word in words:
+                if word in lowered:
+                    found.append(number)
+                    break
+            else:
+                if shape and shape(lowered):
+                    found.append(number)
+        return found
 
 
 ENGINES: dict[str, Callable[[Sequence[Trigger]], Engine]] = {

@@ -115,7 +115,7 @@ _NAMES = (
     "govt id", "government id", "contribuinte", "személyi szám", "personas kods", "rodné číslo", "рнокпп", "інн", "инн", "cccd", "cmnd",
     "الرقم القومي", "رقم الهوية", "nit", "cédula", "jmbg", "matični broj", "számjel", "isikukood", "philsys", "bvn", "emirates id", "cartão de cidadão", "insurance no", "insurance number", "снилс",
 )  # fmt: skip
-ID_NAMED = Trigger(tuple(sorted({fold(n) for n in _NAMES})))
+ID_NAMED = Trigger(tuple(sorted({fold(n) for n in _NAMES})), digits=True)
 _NEAR = re.compile(
     "(?<![a-z])(?:"
     + "|".join(sorted({re.escape(fold(n)) for n in _NAMES}, key=len, reverse=True))

@@ -138,7 +138,7 @@ _PHONE_NEAR = re.compile(
     + "|".join(sorted({re.escape(fold(w)) for w in _PHONE_WORDS}, key=len, reverse=True))
     + r")[^\n]{0,24}\Z"
 )
-PHONE_NAMED = Trigger(tuple(sorted({fold(w) for w in _PHONE_WORDS})))
+PHONE_NAMED = Trigger(tuple(sorted({fold(w) for w in _PHONE_WORDS})), digits=True)
 _WEAK = re.compile(r"(?:call|ring|contact|numer)[^\n]{0,24}\Z")
 _NANP = re.compile(r"(?:1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}\Z")
 
@@ -259,6 +259,6 @@ DETECTORS = (
     ),
     Detector("ipv4", Trigger(shape=r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"), _addresses),
     Detector("ipv6", Trigger(shape=r"::|[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f]"), _six),
-    Detector("birth", Trigger(tuple(_FOLDED_BIRTH)), _births),
+    Detector("birth", Trigger(tuple(_FOLDED_BIRTH), digits=True), _births),
 )
 PHONES = Detector("phone", Trigger(shape=_DIGITS), _phones)
