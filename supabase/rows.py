@@ -346,15 +346,84 @@ class Secrets:
 class TelemetryEvents:
     id: int
     tenant_id: UUID
+    event_id: UUID
     mission_id: str | None
     event_type: str
     stage: str
     status: Literal['info', 'success', 'warning', 'error']
+    toolkit: str
+    duration_ms: float | None
     context: Any
     payload_sha: str
     person_id: UUID | None
     agent_name: str
     correlation_id: str
+    trace_id: str
+    span_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryLogs:
+    tenant_id: UUID
+    log_id: UUID
+    severity: int
+    severity_text: str
+    event_name: str
+    service: str
+    body: Any
+    trace_id: str
+    span_id: str
+    mission_id: str
+    correlation_id: str
+    attributes: Any
+    resource: Any
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryRollup1h:
+    tenant_id: UUID
+    bucket: datetime
+    event_type: str
+    toolkit: str
+    stage: str
+    status: str
+    value_bucket: int
+    n: int
+    sum_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryRollup5m:
+    tenant_id: UUID
+    bucket: datetime
+    event_type: str
+    toolkit: str
+    stage: str
+    status: str
+    value_bucket: int
+    n: int
+    sum_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySpans:
+    tenant_id: UUID
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    name: str
+    kind: Literal['internal', 'server', 'client', 'producer', 'consumer', 'unspecified']
+    service: str
+    status: Literal['unset', 'ok', 'error']
+    duration_ms: float
+    mission_id: str
+    correlation_id: str
+    attributes: Any
+    events: Any
+    links: Any
+    resource: Any
     created_at: datetime
 
 

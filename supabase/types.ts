@@ -1239,42 +1239,57 @@ export type Database = {
           context: NonNullable<Json>
           correlation_id: string
           created_at: string
+          duration_ms: number | null
+          event_id: string
           event_type: string
           id: number
           mission_id: string | null
           payload_sha: string
           person_id: string | null
+          span_id: string
           stage: string
           status: "info" | "success" | "warning" | "error"
           tenant_id: string
+          toolkit: string
+          trace_id: string
         }
         Insert: {
           agent_name?: string
           context: NonNullable<Json>
           correlation_id: string
           created_at: string
+          duration_ms?: number | null
+          event_id?: string
           event_type: string
           id?: never
           mission_id?: string | null
           payload_sha: string
           person_id?: string | null
+          span_id?: string
           stage?: string
           status: "info" | "success" | "warning" | "error"
           tenant_id: string
+          toolkit?: string
+          trace_id?: string
         }
         Update: {
           agent_name?: string
           context?: NonNullable<Json>
           correlation_id?: string
           created_at?: string
+          duration_ms?: number | null
+          event_id?: string
           event_type?: string
           id?: never
           mission_id?: string | null
           payload_sha?: string
           person_id?: string | null
+          span_id?: string
           stage?: string
           status?: "info" | "success" | "warning" | "error"
           tenant_id?: string
+          toolkit?: string
+          trace_id?: string
         }
         Relationships: [
           {
@@ -1290,6 +1305,218 @@ export type Database = {
             isOneToOne: false
             referencedRelation: "missions"
             referencedColumns: ["tenant_id", "id"]
+          },
+        ]
+      }
+      telemetry_logs: {
+        Row: {
+          attributes: NonNullable<Json>
+          body: NonNullable<Json>
+          correlation_id: string
+          created_at: string
+          event_name: string
+          log_id: string
+          mission_id: string
+          resource: NonNullable<Json>
+          service: string
+          severity: number
+          severity_text: string
+          span_id: string
+          tenant_id: string
+          trace_id: string
+        }
+        Insert: {
+          attributes: NonNullable<Json>
+          body: NonNullable<Json>
+          correlation_id?: string
+          created_at: string
+          event_name?: string
+          log_id: string
+          mission_id?: string
+          resource: NonNullable<Json>
+          service: string
+          severity: number
+          severity_text?: string
+          span_id?: string
+          tenant_id: string
+          trace_id?: string
+        }
+        Update: {
+          attributes?: NonNullable<Json>
+          body?: NonNullable<Json>
+          correlation_id?: string
+          created_at?: string
+          event_name?: string
+          log_id?: string
+          mission_id?: string
+          resource?: NonNullable<Json>
+          service?: string
+          severity?: number
+          severity_text?: string
+          span_id?: string
+          tenant_id?: string
+          trace_id?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "telemetry_logs_tenant_id_fkey"
+            columns: ["tenant_id"]
+            isOneToOne: false
+            referencedRelation: "tenants"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      telemetry_rollup_1h: {
+        Row: {
+          bucket: string
+          event_type: string
+          n: number
+          stage: string
+          status: string
+          sum_ms: number
+          tenant_id: string
+          toolkit: string
+          value_bucket: number
+        }
+        Insert: {
+          bucket: string
+          event_type: string
+          n: number
+          stage: string
+          status: string
+          sum_ms: number
+          tenant_id: string
+          toolkit: string
+          value_bucket: number
+        }
+        Update: {
+          bucket?: string
+          event_type?: string
+          n?: number
+          stage?: string
+          status?: string
+          sum_ms?: number
+          tenant_id?: string
+          toolkit?: string
+          value_bucket?: number
+        }
+        Relationships: [
+          {
+            foreignKeyName: "telemetry_rollup_1h_tenant_id_fkey"
+            columns: ["tenant_id"]
+            isOneToOne: false
+            referencedRelation: "tenants"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      telemetry_rollup_5m: {
+        Row: {
+          bucket: string
+          event_type: string
+          n: number
+          stage: string
+          status: string
+          sum_ms: number
+          tenant_id: string
+          toolkit: string
+          value_bucket: number
+        }
+        Insert: {
+          bucket: string
+          event_type: string
+          n: number
+          stage: string
+          status: string
+          sum_ms: number
+          tenant_id: string
+          toolkit: string
+          value_bucket: number
+        }
+        Update: {
+          bucket?: string
+          event_type?: string
+          n?: number
+          stage?: string
+          status?: string
+          sum_ms?: number
+          tenant_id?: string
+          toolkit?: string
+          value_bucket?: number
+        }
+        Relationships: [
+          {
+            foreignKeyName: "telemetry_rollup_5m_tenant_id_fkey"
+            columns: ["tenant_id"]
+            isOneToOne: false
+            referencedRelation: "tenants"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      telemetry_spans: {
+        Row: {
+          attributes: NonNullable<Json>
+          correlation_id: string
+          created_at: string
+          duration_ms: number
+          events: NonNullable<Json>
+          kind: "internal" | "server" | "client" | "producer" | "consumer" | "unspecified"
+          links: NonNullable<Json>
+          mission_id: string
+          name: string
+          parent_span_id: string
+          resource: NonNullable<Json>
+          service: string
+          span_id: string
+          status: "unset" | "ok" | "error"
+          tenant_id: string
+          trace_id: string
+        }
+        Insert: {
+          attributes: NonNullable<Json>
+          correlation_id?: string
+          created_at: string
+          duration_ms: number
+          events: NonNullable<Json>
+          kind: "internal" | "server" | "client" | "producer" | "consumer" | "unspecified"
+          links: NonNullable<Json>
+          mission_id?: string
+          name: string
+          parent_span_id?: string
+          resource: NonNullable<Json>
+          service: string
+          span_id: string
+          status: "unset" | "ok" | "error"
+          tenant_id: string
+          trace_id: string
+        }
+        Update: {
+          attributes?: NonNullable<Json>
+          correlation_id?: string
+          created_at?: string
+          duration_ms?: number
+          events?: NonNullable<Json>
+          kind?: "internal" | "server" | "client" | "producer" | "consumer" | "unspecified"
+          links?: NonNullable<Json>
+          mission_id?: string
+          name?: string
+          parent_span_id?: string
+          resource?: NonNullable<Json>
+          service?: string
+          span_id?: string
+          status?: "unset" | "ok" | "error"
+          tenant_id?: string
+          trace_id?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "telemetry_spans_tenant_id_fkey"
+            columns: ["tenant_id"]
+            isOneToOne: false
+            referencedRelation: "tenants"
+            referencedColumns: ["id"]
           },
         ]
       }

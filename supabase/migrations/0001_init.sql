@@ -644,27 +644,152 @@ create table public.followups (
 create index followups_mission on public.followups (tenant_id, mission_id);
 create index followups_person on public.followups (tenant_id, requested_by);
 
--- Telemetry: the catalogued events, in commit order for one tenant; inserting one wakes the streams.
+-- Telemetry ------------------------------------------------------------------------------------
+-- Partitioned by the day (UTC) of the time a thing happened; app.make_days makes the days ahead. What
+-- falls on a day that has no partition waits in the default one, and is reported.
+
+-- The catalogued events. A tenant's ids become visible in their order, and inserting wakes the streams.
 create table public.telemetry_events (
-    id bigint generated always as identity primary key,
+    id bigint generated always as identity,
     tenant_id uuid not null references public.tenants,
+    event_id uuid not null default gen_random_uuid(),  -- a sender's own, UUIDv7: sending again adds nothing
     mission_id text,
     event_type text not null,
     stage text not null default '',
     status text not null check (status in ('info', 'success', 'warning', 'error')),
+    toolkit text not null default '',
+    duration_ms float8 check (duration_ms >= 0 and duration_ms < 'infinity'),
     context jsonb not null,
     payload_sha text not null,
     person_id uuid,
     agent_name text not null default '',
     correlation_id text not null,
+    trace_id text not null default '' check (trace_id ~ '^([0-9a-f]{32})?$'),
+    span_id text not null default '' check (span_id ~ '^([0-9a-f]{16})?$'),
     created_at timestamptz not null,
+    primary key (tenant_id, event_id, created_at),
     foreign key (tenant_id, mission_id) references public.missions (tenant_id, id)
-);
+) partition by range (created_at);
 create index telemetry_events_mission on public.telemetry_events (tenant_id, mission_id, id);
 create index telemetry_events_recent on public.telemetry_events (tenant_id, id desc);
+create index telemetry_events_type on public.telemetry_events (tenant_id, event_type, created_at);
+create index telemetry_events_request on public.telemetry_events (tenant_id, correlation_id) where correlation_id <> '';
+create index telemetry_events_time on public.telemetry_events using brin (created_at) with (pages_per_range = 32);
+
+-- Spans and log records as OpenTelemetry has them, already redacted.
+create table public.telemetry_spans (
+    tenant_id uuid not null references public.tenants,
+    trace_id text not null check (trace_id ~ '^[0-9a-f]{32}$'),
+    span_id text not null check (span_id ~ '^[0-9a-f]{16}$'),
+    parent_span_id text not null default '' check (parent_span_id ~ '^([0-9a-f]{16})?$'),
+    name text not null,
+    kind text not null check (kind in ('internal', 'server', 'client', 'producer', 'consumer', 'unspecified')),
+    service text not null,
+    status text not null check (status in ('unset', 'ok', 'error')),
+    duration_ms float8 not null check (duration_ms >= 0 and duration_ms < 'infinity'),
+    mission_id text not null default '',  -- as the sender says; no such mission need exist
+    correlation_id text not null default '',
+    attributes jsonb not null,
+    events jsonb not null,
+    links jsonb not null,
+    resource jsonb not null,
+    created_at timestamptz not null,  -- when the span began
+    primary key (tenant_id, trace_id, span_id, created_at)
+) partition by range (created_at);
+create index telemetry_spans_name on public.telemetry_spans (tenant_id, name, created_at);
+create index telemetry_spans_request on public.telemetry_spans (tenant_id, correlation_id) where correlation_id <> '';
+create index telemetry_spans_time on public.telemetry_spans using brin (created_at) with (pages_per_range = 32);
+
+create table public.telemetry_logs (
+    tenant_id uuid not null references public.tenants,
+    log_id uuid not null,  -- made of the record's content, so that sending again adds nothing
+    severity int not null check (severity between 0 and 24),
+    severity_text text not null default '',
+    event_name text not null default '',
+    service text not null,
+    body jsonb not null,
+    trace_id text not null default '' check (trace_id ~ '^([0-9a-f]{32})?$'),
+    span_id text not null default '' check (span_id ~ '^([0-9a-f]{16})?$'),
+    mission_id text not null default '',
+    correlation_id text not null default '',
+    attributes jsonb not null,
+    resource jsonb not null,
+    created_at timestamptz not null,
+    primary key (tenant_id, log_id, created_at)
+) partition by range (created_at);
+create index telemetry_logs_trace on public.telemetry_logs (tenant_id, trace_id) where trace_id <> '';
+create index telemetry_logs_request on public.telemetry_logs (tenant_id, correlation_id) where correlation_id <> '';
+create index telemetry_logs_time on public.telemetry_logs using brin (created_at) with (pages_per_range = 32);
+
+-- Events counted by 5 minutes and by hours. A duration falls into a bucket of base 2^(1/8), so that
+-- percentiles merge across tenants and times; the exact counts and sums stay exact.
+create table public.telemetry_rollup_5m (
+    tenant_id uuid not null references public.tenants,
+    bucket timestamptz not null,
+    event_type text not null,
+    toolkit text not null,
+    stage text not null,
+    status text not null,
+    value_bucket int not null,
+    n bigint not null check (n > 0),
+    sum_ms float8 not null,
+    primary key (tenant_id, bucket, event_type, toolkit, stage, status, value_bucket)
+);
+create index telemetry_rollup_5m_time on public.telemetry_rollup_5m (bucket);
+
+create table public.telemetry_rollup_1h (
+    tenant_id uuid not null references public.tenants,
+    bucket timestamptz not null,
+    event_type text not null,
+    toolkit text not null,
+    stage text not null,
+    status text not null,
+    value_bucket int not null,
+    n bigint not null check (n > 0),
+    sum_ms float8 not null,
+    primary key (tenant_id, bucket, event_type, toolkit, stage, status, value_bucket)
+);
+create index telemetry_rollup_1h_time on public.telemetry_rollup_1h (bucket);
+
+-- Up to when events are counted; what was recorded for a time long before is counted again (late).
+create table app.telemetry_watermark (
+    only_row boolean primary key default true check (only_row),
+    rolled_to timestamptz not null,
+    late bigint not null default 0
+);
+create table app.telemetry_late (
+    id bigint generated always as identity primary key,
+    bucket timestamptz not null,
+    n bigint not null
+);
+grant select on app.telemetry_watermark to authenticated, service_role;
+grant insert, update on app.telemetry_watermark to service_role;
+grant select, insert, delete on app.telemetry_late to service_role;
+
+-- The bucket of a duration: (2^((b-1)/8), 2^(b/8)] ms is b. -99999 is a duration of 0, -100000 is none.
+create function app.value_bucket(ms float8) returns int
+language sql immutable parallel safe set search_path = ''
+as $$
+    select case when ms is null then -100000 when ms <= 0 then -99999
+        else ceil(8 * ln(ms) / ln(2::float8) - 1e-9)::int end
+$$;
+
+-- The percentile (0 < part <= 1, nearest rank) of durations counted in buckets, null without any.
+-- It answers the geometric middle of the bucket: at most 2^(1/16) - 1 = 4.43 % from the exact one.
+create function app.percentile(buckets int[], counts bigint[], part float8) returns float8
+language sql immutable parallel safe set search_path = ''
+as $$
+    with counted as (
+        select b, sum(n) as n from unnest(buckets, counts) as c (b, n) where b > -100000 group by b
+    ), summed as (
+        select b, sum(n) over (order by b) as upto, sum(n) over () as total from counted
+    )
+    select case when b = -99999 then 0 else power(2::float8, (b - 0.5) / 8) end
+    from summed where upto >= ceil(part * total - 1e-9) order by b limit 1
+$$;
 
 -- Streams go on from the last id they saw, so a tenant's ids must become visible in their order:
--- whoever records takes turns until its commit. It runs before the row gets its id.
+-- whoever records takes turns until its commit. It runs before the rows get their ids.
 create function app.take_turns() returns trigger
 language plpgsql set search_path = ''
 as $$
@@ -676,16 +801,91 @@ end $$;
 create trigger telemetry_events_turns before insert on public.telemetry_events
     for each statement execute function app.take_turns();
 
-create function app.announce_event() returns trigger
+-- One wake-up a mission and statement, however many rows it adds: the streams read on by themselves.
+create function app.announce_events() returns trigger
 language plpgsql set search_path = ''
 as $$
 begin
-    perform pg_notify('aicp_events', json_build_object(
-        'id', new.id, 'tenant_id', new.tenant_id, 'mission_id', new.mission_id)::text);
+    perform pg_catalog.pg_notify('aicp_events', pg_catalog.json_build_object(
+        'id', pg_catalog.max(id), 'tenant_id', tenant_id, 'mission_id', mission_id)::text)
+    from added group by tenant_id, mission_id;
     return null;
 end $$;
 create trigger telemetry_events_announce after insert on public.telemetry_events
-    for each row execute function app.announce_event();
+    referencing new table as added for each statement execute function app.announce_events();
+
+-- An event of a time that is counted already has its 5 minutes counted again.
+create function app.mark_late() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    insert into app.telemetry_late (bucket, n)
+    select pg_catalog.date_bin('5 minutes', a.created_at, 'epoch'), pg_catalog.count(*)
+    from added a where a.created_at < (select rolled_to - interval '10 minutes' from app.telemetry_watermark)
+    group by 1;
+    return null;
+end $$;
+create trigger telemetry_events_late after insert on public.telemetry_events
+    referencing new table as added for each statement execute function app.mark_late();
+
+-- Make the partition of one day; rows that waited for it in the default partition move in.
+create function app.make_partition(parent regclass, day date) returns void
+language plpgsql set search_path = '' set timezone = 'UTC'
+as $$
+declare
+    whole text := (select c.relname from pg_catalog.pg_class c where c.oid = parent);
+    part text := whole || '_' || pg_catalog.to_char(day, 'YYYYMMDD');
+    waiting boolean := false;
+begin
+    if pg_catalog.to_regclass('public.' || whole || '_rest') is not null then
+        execute pg_catalog.format('select exists (select from public.%I where created_at >= %L and created_at < %L)',
+            whole || '_rest', day, day + 1) into waiting;
+    end if;
+    if waiting then
+        execute pg_catalog.format('create table public.%I (like public.%I including defaults including constraints)', part, whole);
+        execute pg_catalog.format('with moved as (delete from public.%I where created_at >= %L and created_at < %L returning *)'
+            ' insert into public.%I select * from moved', whole || '_rest', day, day + 1, part);
+        execute pg_catalog.format('alter table public.%I attach partition public.%I for values from (%L) to (%L)',
+            whole, part, day, day + 1);
+    else
+        execute pg_catalog.format('create table public.%I partition of public.%I for values from (%L) to (%L)',
+            part, whole, day, day + 1);
+    end if;
+    execute pg_catalog.format('alter table public.%I enable row level security, force row level security', part);
+end $$;
+
+-- Make those of some days that are missing; returns how many were.
+create function app.make_days(first date, days int) returns int
+language plpgsql security definer set search_path = '' set timezone = 'UTC'
+as $$
+declare
+    parent text;
+    made int := 0;
+begin
+    perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('telemetry days', 0));
+    foreach parent in array array['telemetry_events', 'telemetry_spans', 'telemetry_logs'] loop
+        for n in 0 .. days - 1 loop
+            continue when pg_catalog.to_regclass('public.' || parent || '_' || pg_catalog.to_char(first + n, 'YYYYMMDD')) is not null;
+            perform app.make_partition(pg_catalog.to_regclass('public.' || parent), first + n);
+            made := made + 1;
+        end loop;
+    end loop;
+    return made;
+end $$;
+
+create table public.telemetry_events_rest partition of public.telemetry_events default;
+create table public.telemetry_spans_rest partition of public.telemetry_spans default;
+create table public.telemetry_logs_rest partition of public.telemetry_logs default;
+do $$
+declare
+    name text;
+begin
+    -- A partition asked by its own name has no policy: it shows nothing to anybody but its owner.
+    foreach name in array array['telemetry_events_rest', 'telemetry_spans_rest', 'telemetry_logs_rest'] loop
+        execute format('alter table public.%I enable row level security, force row level security', name);
+    end loop;
+    perform app.make_days((now() at time zone 'UTC')::date, 8);
+end $$;
 
 -- How often a play was finished, and how it was rated (planning precedents).
 create view public.play_precedents with (security_invoker = true) as
@@ -762,7 +962,7 @@ begin
     foreach name in array array['tenants', 'people', 'credentials', 'missions', 'mission_stages',
         'safeguard_acks', 'connections', 'inspections', 'plays', 'plans', 'approvals',
         'approval_decisions', 'tool_calls', 'holds', 'undo_runs', 'undo_steps', 'findings',
-        'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
+        'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events', 'telemetry_spans', 'telemetry_logs',
         'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches',
         'tool_declarations', 'named_values', 'tightenings']
     loop
@@ -802,10 +1002,23 @@ declare
     name text;
 begin
     foreach name in array array['safeguard_acks', 'plans', 'approval_decisions', 'undo_steps', 'findings',
-        'artifacts', 'bundles', 'telemetry_events', 'tool_declarations', 'named_values', 'tightenings']
+        'artifacts', 'bundles', 'telemetry_events', 'telemetry_spans', 'telemetry_logs', 'tool_declarations', 'named_values', 'tightenings']
     loop
         execute format('revoke update on public.%I from service_role', name);
         execute format('comment on table public.%I is %L', name, 'append-only');
+    end loop;
+end $$;
+-- Rollups are read by their tenant and counted by the service alone.
+do $$
+declare
+    name text;
+begin
+    foreach name in array array['telemetry_rollup_5m', 'telemetry_rollup_1h']
+    loop
+        execute format('alter table public.%I enable row level security, force row level security', name);
+        execute format('create policy %I on public.%I for select to authenticated using (tenant_id = (select app.tenant_id()))',
+            name || '_read', name);
+        execute format('grant select, insert, delete on public.%I to service_role', name);
     end loop;
 end $$;
 -- A switch of the whole system shows in every tenant; only the one that pulled it changes it.
@@ -821,7 +1034,8 @@ grant select on public.tenants, public.people, public.missions, public.mission_s
     public.undo_steps, public.findings, public.artifacts, public.bundles, public.feedback, public.followups,
     public.consents, public.connect_links, public.secrets, public.approval_delegations, public.breakers,
     public.kill_switches, public.tool_declarations, public.named_values, public.tightenings,
-    public.telemetry_events, public.play_precedents to authenticated;
+    public.telemetry_events, public.telemetry_spans, public.telemetry_logs,
+    public.telemetry_rollup_5m, public.telemetry_rollup_1h, public.play_precedents to authenticated;
 grant select on public.play_precedents to service_role;
 
 -- service_role signs people in and runs the queue; it bypasses row security by its role attribute.
@@ -829,3 +1043,5 @@ revoke execute on all functions in schema app from public;
 grant execute on function app.claims(), app.tenant_id(), app.live_workers(int), app.stop(text, text),
     app.traffic(text, text, timestamptz, int, int),
     app.enqueue(text, text, text, text, jsonb, timestamptz, int) to authenticated, service_role;
+grant execute on function app.value_bucket(float8), app.percentile(int[], bigint[], float8) to authenticated, service_role;
+grant execute on function app.make_days(date, int) to service_role;

@@ -26,6 +26,8 @@ DELETES = {"plays": "planning again replaces them", "inspections": "planning aga
 DEFINERS = {
     "app.enqueue": "a job commits with its rows, by the queue's own function",
     "app.live_workers": "a number for the health page",
+    "app.make_days": "partitions of days, which only the owner of their table can make",
+    "app.mark_late": "notes that some 5 minutes are to be counted again, and nothing of any tenant",
 }
 # Rows that a view shows only after this was done to them.
 FILL = {

@@ -213,6 +213,10 @@ def test_types_are_those_of_the_supabase_cli_and_sharper(
     ours = parsed(typescript(rows))
     views = {table.name for table in rows.tables if table.view}
     assert len(theirs) >= 32
+    days = re.compile(
+        r"^telemetry_(events|spans|logs)_(\d{8}|rest)$"
+    )  # nobody asks a partition by its name
+    theirs = {name: table for name, table in theirs.items() if not days.match(name)}
     assert ours.keys() == theirs.keys()
     for name in ours.keys() - views:  # of a view it guesses which columns cannot be null
         for part in ("Row", "Insert", "Update"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import procrastinate
@@ -60,17 +61,33 @@ def work(
     concurrency: int,
     heartbeat_seconds: int,
     stalled_seconds: int,
+    periodic: Mapping[str, tuple[str, Callable[[], object]]] = MappingProxyType({}),
 ) -> None:
     """Run jobs until SIGTERM or SIGINT. Jobs of workers that fell silent are taken over.
 
     Args:
         tasks: handler by task name; it gets the job's args as keywords and runs in a thread.
+        periodic: what is done again and again, by task name: (cron in UTC, function).
     """
     app = queue_app(url)
     for name, handler in tasks.items():
         retry = procrastinate.RetryStrategy(max_attempts=20, linear_wait=1)
         app.task(name=name, retry=retry)(handler)
+    for name, (cron, run) in periodic.items():
+        _again_and_again(app, name, cron, run)
     asyncio.run(_work(app, concurrency, heartbeat_seconds, stalled_seconds))
+
+
+def _again_and_again(
+    app: procrastinate.App, name: str, cron: str, run: Callable[[], object]
+) -> None:
+    """One job each time it is due, whichever worker notices; a failed one is not tried again, the next is."""
+
+    def due(timestamp: int) -> None:  # noqa: ARG001  the queue tells when it was due, by this name
+        run()
+
+    task = app.task(name=name, queue="missions", lock=name, queueing_lock=name)(due)
+    app.periodic(cron=cron)(task)
 
 
 async def _work(app: procrastinate.App, concurrency: int, heartbeat: int, stalled: int) -> None:

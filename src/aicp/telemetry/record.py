@@ -17,6 +17,26 @@ from aicp.telemetry.redaction import Context, redact
 Status = Literal["info", "success", "warning", "error"]
 
 
+_DURATIONS = (
+    ("duration_ms", 1.0), ("latency_ms", 1.0), ("generation_latency_ms", 1.0), ("total_duration_seconds", 1000.0),
+)  # fmt: skip
+_TOOLKITS = ("toolkit", "toolkit_slug", "toolkit_id")
+
+
+def duration_of(context: dict[str, Any]) -> float | None:
+    """The milliseconds an event took by its context, None when it tells none."""
+    for name, unit in _DURATIONS:
+        value = context.get(name)
+        if isinstance(value, int | float) and 0 <= value < 1e12:
+            return float(value) * unit
+    return None
+
+
+def toolkit_of(context: dict[str, Any]) -> str:
+    """The toolkit an event is about by its context, "" when none."""
+    return next((v for n in _TOOLKITS if isinstance(v := context.get(n), str)), "")
+
+
 def record(
     conn: Connection,
     actor: Actor,
@@ -42,12 +62,12 @@ def record(
         raise ValueError(f"{event_type} lacks {', '.join(sorted(lacking))}")
     context = redact(context, Context(str(actor.tenant_id)))  # OP-4: before it is stored
     conn.execute(
-        "insert into telemetry_events (tenant_id, mission_id, event_type, stage, status, context,"
-        " payload_sha, person_id, agent_name, correlation_id, created_at)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "insert into telemetry_events (tenant_id, mission_id, event_type, stage, status, toolkit, duration_ms,"
+        " context, payload_sha, person_id, agent_name, correlation_id, created_at)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
-            actor.tenant_id, mission_id, event_type, stage, status, Jsonb(context), digest(context),
-            actor.person_id, actor.agent, correlation_id, at,
+            actor.tenant_id, mission_id, event_type, stage, status, toolkit_of(context),
+            duration_of(context), Jsonb(context), digest(context), actor.person_id, actor.agent, correlation_id, at,
         ),
     )  # fmt: skip
     log.info(

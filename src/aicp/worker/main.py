@@ -13,6 +13,7 @@ from aicp.settings import from_env
 from aicp.telemetry.logs import configure, log
 from aicp.tracker import Tracker
 from aicp.worker.followups import reactions
+from aicp.worker.schedules import periodic
 
 
 def main() -> None:
@@ -29,6 +30,7 @@ def main() -> None:
             concurrency=4,
             heartbeat_seconds=settings.integer("heartbeat_seconds"),
             stalled_seconds=settings.integer("stalled_seconds"),
+            periodic=periodic(app),
         )
     finally:
         app.close()
