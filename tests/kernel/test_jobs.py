@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,7 +43,13 @@ def fragile(n):
     if tried < 1:
         raise RuntimeError("not yet")
 
-work(url, {"slow": slow, "fragile": fragile}, concurrency=2, heartbeat_seconds=1, stalled_seconds=2)
+def ticked():
+    with open(log, "a") as sink:
+        print(f"{name} ticked", file=sink, flush=True)
+
+periodic = {"tick": ("* * * * * *", ticked)} if name.startswith("clock") else {}
+work(url, {"slow": slow, "fragile": fragile}, concurrency=2, heartbeat_seconds=1, stalled_seconds=2,
+     periodic=periodic)
 """
 
 
@@ -165,3 +172,20 @@ def _wait_for(owner: str, log: Path, seen: Any) -> None:
             conn.execute("select pg_sleep(0.2)")
     left = json.dumps(jobs(owner), default=str)
     raise AssertionError(f"not seen: {log.read_text() if log.exists() else ''} {left}")
+
+
+def test_what_is_scheduled_runs_once_each_time_whatever_the_number_of_workers(
+    database: tuple[Database, str, str], tmp_path: Path
+) -> None:
+    _, url, owner = database
+    log = tmp_path / "log"
+    began = time.monotonic()
+    workers = [_worker(url, log, name) for name in ("clock-1", "clock-2")]
+    try:
+        _wait_for(owner, log, lambda text: text.count("ticked") >= 2)
+        ticks = log.read_text().count("ticked")
+        assert ticks <= time.monotonic() - began + 1  # two workers, one job a second
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
