@@ -8,7 +8,7 @@ LOCK := requirements.lock
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo up test lint types check bench schema screenshots clean
+.PHONY: help install lock demo up test lint types check bench schema screenshots clean telemetry
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ bench: install ## side-by-side benchmarks, as ratios
 
 schema: install ## what is made from the schema file: its lock file and row types
 	@$(BIN)/python scripts/schema.py
+
+telemetry: install ## what is made from the event catalogue: its page
+	@$(BIN)/aicp telemetry generate
 
 screenshots: install ## the console's key screens, in Chromium
 	@scripts/debian.sh chromium

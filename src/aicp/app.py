@@ -21,6 +21,7 @@ from aicp.schema.apply import apply
 from aicp.schema.standing import Watch
 from aicp.settings import Settings
 from aicp.telemetry import redaction
+from aicp.telemetry.catalogue import declare
 from aicp.telemetry.record import record
 from aicp.trust import journal
 from aicp.trust.limits import Limits, quotas
@@ -118,6 +119,7 @@ def redacts(settings: Settings) -> None:
     Raises:
         BadInput: a setting is of another form.
     """
+    declare()
     redaction.configure(
         key=key_from(
             settings.redaction_key, settings.redaction_key_file, name="AICP_REDACTION_KEY"

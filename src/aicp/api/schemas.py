@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from aicp.missions import offer
+from aicp.telemetry.catalogue import catalogue
 from aicp.web import ActorDep
 
 router = APIRouter(prefix="/api/schemas", tags=["schemas"])
@@ -16,3 +17,9 @@ router = APIRouter(prefix="/api/schemas", tags=["schemas"])
 def plan(_actor: ActorDep) -> dict[str, Any]:
     """A ready plan, as POST /api/missions and the gateway take it."""
     return offer.schema()
+
+
+@router.get("/events")
+def events(_actor: ActorDep) -> dict[str, Any]:
+    """The context of every telemetry event, by its name."""
+    return {event.name: event.schema for event in catalogue().values()}

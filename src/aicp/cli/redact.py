@@ -14,6 +14,7 @@ from aicp.cli.edge import Here, pass_here, say
 from aicp.errors import BadInput
 from aicp.settings import from_env
 from aicp.telemetry import redaction
+from aicp.telemetry.catalogue import declare
 
 LONGEST = 16 << 20  # bytes of one line; a longer one is read past, never held
 MOST_NAMED = 20  # bad lines that are named one by one
@@ -73,6 +74,7 @@ def _configure(here: Here) -> None:
     file = here.data_dir / "redaction.key"
     known = bool(settings.redaction_key) or file.exists()
     key = key_from(settings.redaction_key, file, name="AICP_REDACTION_KEY") if known else b""
+    declare()
     redaction.configure(key=key, regions=settings.regions, content=settings.keeps_content)
 
 

@@ -135,7 +135,9 @@ def _release(services: Services, mission: Mission, seq: int) -> None:
 
 def _internal(mission: Mission, what: str, verb: str, error: Exception) -> AicpError:
     """What a person is told; an error of ours has its own words, any other only its name and an id."""
-    log.exception(f"{what} failed", mission_id=mission.id, correlation_id=mission.correlation_id)
+    log.exception(
+        "job_failed", mission_id=mission.id, correlation_id=mission.correlation_id, what=what
+    )
     if isinstance(error, AicpError):
         return error
     return AicpError(

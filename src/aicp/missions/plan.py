@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,7 +66,7 @@ def run(services: Services, mission: Mission) -> None:
             return
         at = services.clock()
         plan_store.replace_plays(conn, actor, mission.id, rehearsed)
-        _announce(conn, actor, mission, plays, at=at)
+        _announce(conn, actor, mission, plays, precedents, at=at)
         _tell_fixes(conn, actor, mission, fixes, at=at)
         flow.wait(conn, mission, output={"ranked_plays": [play.id for play in plays]}, at=at)
 
@@ -93,7 +94,7 @@ def _take_offer(
         plan_store.replace_plays(conn, actor, mission.id, rehearsed)
         plays = tuple(play for play, _ in rehearsed)
         if plays:
-            _announce(conn, actor, mission, plays, at=at)
+            _announce(conn, actor, mission, plays, {}, at=at)
         flow.wait(conn, mission, output={"ranked_plays": [play.id for play in plays]}, at=at)
 
 
@@ -272,8 +273,9 @@ def _bind(conn: Connection, mission: Mission, play: Play, rehearsal: dict[str, A
 
 
 def _announce(
-    conn: Connection, actor: Actor, mission: Mission, plays: tuple[Play, ...], *, at: datetime
-) -> None:
+    conn: Connection, actor: Actor, mission: Mission, plays: tuple[Play, ...],
+    precedents: Mapping[str, tuple[int, float]], *, at: datetime,
+) -> None:  # fmt: skip
     common = {
         "at": at,
         "mission_id": mission.id,
@@ -281,10 +283,10 @@ def _announce(
         "stage": "Plan",
     }
     for play in plays:
-        count = next((term.why for term in play.terms if term.name == "precedents"), "")
+        finished, _rating = precedents.get(play.id, (0, 0.0))
         record(
             conn, actor, "planner_candidate_generated",
-            {"play_id": play.id, "confidence": play.score, "library_precedent_count": count,
+            {"play_id": play.id, "confidence": play.score, "library_precedent_count": finished,
              "undo_plan_included": all(s.undo for s in play.steps if s.mutates)}, **common,
         )  # fmt: skip
     record(

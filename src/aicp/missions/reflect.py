@@ -148,7 +148,8 @@ def feedback(
         (actor.tenant_id, mission.id, actor.person_id, rating, hours, without_secrets(notes), at),
     )
     record(
-        conn, actor, "feedback_submitted", {"rating": rating, "effort_saved_hours": hours}, at=at,
+        conn, actor, "feedback_submitted",
+        {"rating": rating} | ({} if hours is None else {"effort_saved_hours": hours}), at=at,
         mission_id=mission.id, correlation_id=mission.correlation_id, stage="Reflect",
     )  # fmt: skip
     return {"rating": rating}

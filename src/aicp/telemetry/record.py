@@ -10,7 +10,7 @@ from structlog.contextvars import get_contextvars
 
 from aicp.kernel.canonical import digest
 from aicp.kernel.db import Actor, Connection
-from aicp.telemetry.catalogue import missing
+from aicp.telemetry.catalogue import catalogue
 from aicp.telemetry.logs import log
 from aicp.telemetry.redaction import Context, redact
 
@@ -55,11 +55,11 @@ def record(
     already, no answer of the database is waited for.
 
     Raises:
-        ValueError: the context lacks a field the catalogue demands.
+        ValueError: the context is not as the catalogue has it: a field lacks, is unknown or of another type.
         KeyError: the event is not in the catalogue.
     """
-    if lacking := missing(event_type, context):
-        raise ValueError(f"{event_type} lacks {', '.join(sorted(lacking))}")
+    if wrong := catalogue()[event_type].misfit(context):
+        raise ValueError(wrong)
     context = redact(context, Context(str(actor.tenant_id)))  # OP-4: before it is stored
     conn.execute(
         "insert into telemetry_events (tenant_id, mission_id, event_type, stage, status, toolkit, duration_ms,"
