@@ -19,6 +19,7 @@ from aicp.api import (
     schemas,
     secrets,
     stream,
+    telemetry,
 )
 from aicp.api.gateway import http, mcp_server
 from aicp.app import App
@@ -52,6 +53,7 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
     server.add_middleware(SmallBodies)
     own = (
         health, missions, schemas, http, mcp_server, stream, people, issues, limits, policies, secrets,
+        telemetry,
     )  # fmt: skip
     for router in (*(module.router for module in own), *pages):
         server.include_router(router)

@@ -19,7 +19,7 @@ from aicp.telemetry.rollup import HOUR, LATE, STEP, floor, watermark
 
 Key = Literal["event_type", "toolkit", "stage", "status"]
 KEYS: tuple[Key, ...] = ("event_type", "toolkit", "stage", "status")
-LONG = timedelta(days=7)  # beyond it hours are read instead of 5 minutes
+LONG = timedelta(hours=6)  # beyond it whole hours are read instead of their 5 minutes
 _ZERO = timedelta(0)
 _CELLS = """
 with cell as (
