@@ -64,6 +64,15 @@ class Artifacts:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditLog:
+    tenant_id: UUID
+    subject: str
+    seq: int
+    entry: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Breakers:
     tenant_id: UUID
     toolkit: str

@@ -222,6 +222,38 @@ export type Database = {
           },
         ]
       }
+      audit_log: {
+        Row: {
+          entry: string
+          hash: string
+          seq: number
+          subject: string
+          tenant_id: string
+        }
+        Insert: {
+          entry: string
+          hash: string
+          seq: number
+          subject: string
+          tenant_id: string
+        }
+        Update: {
+          entry?: string
+          hash?: string
+          seq?: number
+          subject?: string
+          tenant_id?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "audit_log_tenant_id_fkey"
+            columns: ["tenant_id"]
+            isOneToOne: false
+            referencedRelation: "tenants"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       breakers: {
         Row: {
           failed: number

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 from aicp.brain.models import pick
 from aicp.errors import AicpError, BadInput
@@ -23,6 +24,7 @@ from aicp.settings import Settings
 from aicp.telemetry import redaction
 from aicp.telemetry.catalogue import declare
 from aicp.telemetry.record import record
+from aicp.telemetry.trail import seals
 from aicp.trust import journal
 from aicp.trust.limits import Limits, quotas
 from aicp.trust.rulebook import RuleBook
@@ -61,6 +63,18 @@ class App:
                 conn, actor, "approval_refused", {"rule": rule}, at=at, mission_id=mission_id,
                 stage="", status="warning",
             )  # fmt: skip
+
+    @cached_property
+    def audit_key(self) -> seals.Key:
+        """What seals of the audit trail are signed with; made once when the setting is empty."""
+        settings = self.settings
+        file = settings.data_dir / "audit.key"
+        return seals.key_of(key_from(settings.audit_key, file, name="AICP_AUDIT_KEY"))
+
+    def seal(self) -> int:
+        """Seal the audit trail into the data folder; returns how many chains went on (OP-5)."""
+        folder = self.settings.data_dir / "audit"
+        return seals.seal(self.db, self.audit_key, folder, at=self.clock())
 
     def close(self) -> None:
         self.db.close()

@@ -137,6 +137,12 @@ class Settings:
         "off",
         "Keep free text of models and tools in telemetry, redacted: on or off.",
     )
+    audit_key: str = _setting(
+        "AICP_AUDIT_KEY",
+        "",
+        "Key that seals of the audit trail are signed with, 32 bytes in base64 (default: audit.key in the data folder, made once).",
+        secret=True,
+    )
     model: str = _setting(
         "AICP_MODEL",
         "",

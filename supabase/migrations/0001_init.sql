@@ -887,6 +887,68 @@ begin
     perform app.make_days((now() at time zone 'UTC')::date, 8);
 end $$;
 
+-- The audit trail ------------------------------------------------------------------------------
+-- One chain a mission, and one a tenant for what belongs to none. Records are only ever added: the
+-- product's role may insert and read, and whatever else is tried is refused, by whomever.
+create table public.audit_log (
+    tenant_id uuid not null references public.tenants,
+    subject text not null,
+    seq bigint not null check (seq > 0),
+    entry text not null check (entry <> ''),  -- RFC 8785, as it was hashed
+    hash text not null check (length(hash) = 64),
+    primary key (tenant_id, subject, seq)
+);
+
+-- Number and hash are the database's. The lock makes records of one chain take turns; the last one is
+-- looked up by the primary key, for a row of heads that is updated would slow down with each update.
+create function app.chain_record() returns trigger
+language plpgsql set search_path = ''
+as $$
+declare
+    last record;
+begin
+    perform pg_catalog.pg_advisory_xact_lock(
+        pg_catalog.hashtextextended('audit:' || new.tenant_id::text || ':' || new.subject, 0));
+    select a.seq, a.hash into last from public.audit_log a
+        where a.tenant_id = new.tenant_id and a.subject = new.subject order by a.seq desc limit 1;
+    new.seq := coalesce(last.seq, 0) + 1;
+    new.hash := pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+        coalesce(last.hash, pg_catalog.repeat('0', 64)) || E'\n' || new.tenant_id::text || E'\n'
+        || new.subject || E'\n' || new.seq::text || E'\n' || new.entry, 'UTF8')), 'hex');
+    return new;
+end $$;
+create trigger audit_log_chain before insert on public.audit_log
+    for each row execute function app.chain_record();
+
+create function app.refuse_change() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+    raise exception 'the audit trail is only ever added to' using errcode = 'insufficient_privilege';
+end $$;
+create trigger audit_log_keep before update or delete or truncate on public.audit_log
+    for each statement execute function app.refuse_change();
+
+-- Seals over the heads of all chains, signed outside the database.
+create table app.audit_seals (
+    n int primary key check (n > 0),
+    text text not null,
+    signature text not null,
+    sealed_at timestamptz not null default now()
+);
+comment on table app.audit_seals is 'append-only';
+grant select, insert on app.audit_seals to service_role;
+-- How far each chain is sealed: what to seal next, and no proof of anything.
+create table app.sealed_chains (
+    tenant_id uuid not null references public.tenants,
+    subject text not null,
+    seq bigint not null,
+    primary key (tenant_id, subject)
+);
+grant select, insert, update on app.sealed_chains to service_role;
+create trigger audit_seals_keep before update or delete or truncate on app.audit_seals
+    for each statement execute function app.refuse_change();
+
 -- How often a play was finished, and how it was rated (planning precedents).
 create view public.play_precedents with (security_invoker = true) as
 select p.tenant_id,
@@ -962,7 +1024,7 @@ begin
     foreach name in array array['tenants', 'people', 'credentials', 'missions', 'mission_stages',
         'safeguard_acks', 'connections', 'inspections', 'plays', 'plans', 'approvals',
         'approval_decisions', 'tool_calls', 'holds', 'undo_runs', 'undo_steps', 'findings',
-        'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events', 'telemetry_spans', 'telemetry_logs',
+        'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events', 'telemetry_spans', 'telemetry_logs', 'audit_log',
         'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches',
         'tool_declarations', 'named_values', 'tightenings']
     loop
@@ -989,7 +1051,7 @@ begin
 
     foreach name in array array['missions', 'mission_stages', 'safeguard_acks', 'connections',
         'inspections', 'plays', 'plans', 'approvals', 'approval_decisions', 'tool_calls', 'holds',
-        'undo_runs', 'undo_steps', 'findings', 'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events',
+        'undo_runs', 'undo_steps', 'findings', 'artifacts', 'bundles', 'feedback', 'followups', 'telemetry_events', 'audit_log',
         'consents', 'connect_links', 'secrets', 'approval_delegations', 'breakers', 'kill_switches',
         'tool_declarations', 'named_values', 'tightenings']
     loop
@@ -1002,7 +1064,7 @@ declare
     name text;
 begin
     foreach name in array array['safeguard_acks', 'plans', 'approval_decisions', 'undo_steps', 'findings',
-        'artifacts', 'bundles', 'telemetry_events', 'telemetry_spans', 'telemetry_logs', 'tool_declarations', 'named_values', 'tightenings']
+        'artifacts', 'bundles', 'telemetry_events', 'telemetry_spans', 'telemetry_logs', 'audit_log', 'tool_declarations', 'named_values', 'tightenings']
     loop
         execute format('revoke update on public.%I from service_role', name);
         execute format('comment on table public.%I is %L', name, 'append-only');
@@ -1034,7 +1096,7 @@ grant select on public.tenants, public.people, public.missions, public.mission_s
     public.undo_steps, public.findings, public.artifacts, public.bundles, public.feedback, public.followups,
     public.consents, public.connect_links, public.secrets, public.approval_delegations, public.breakers,
     public.kill_switches, public.tool_declarations, public.named_values, public.tightenings,
-    public.telemetry_events, public.telemetry_spans, public.telemetry_logs,
+    public.telemetry_events, public.telemetry_spans, public.telemetry_logs, public.audit_log,
     public.telemetry_rollup_5m, public.telemetry_rollup_1h, public.play_precedents to authenticated;
 grant select on public.play_precedents to service_role;
 

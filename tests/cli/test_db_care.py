@@ -10,7 +10,7 @@ import httpx
 import psycopg
 
 from aicp.kernel import postgres
-from cli.system import System
+from cli.system import DELEGATE, System
 
 
 def test_a_backup_is_made_drilled_and_shown_by_health(system: System, tmp_path: Path) -> None:
@@ -66,3 +66,29 @@ def test_connections_that_are_stuck_are_shown_and_ended_only_when_asked(system: 
     left = system.run("db", "pool", "--json").json
     assert pid not in [one["pid"] for one in left["sessions"]]
     assert {"aicp:server", "aicp:worker"} <= {one["name"] for one in left["sessions"]}
+
+
+def test_the_audit_trail_is_sealed_exported_and_verified(system: System, tmp_path: Path) -> None:
+    """OP-5: from the command line, on a system that runs; the export needs nothing else."""
+    system.give(system.table("audited.csv"))
+    assert system.run("kill", "pull", "--toolkit", "nothing", "--reason", "a test").code == 0
+    assert system.run("audit", "seal").code == 0
+    shown = system.run("audit", "show")
+    assert (shown.code, "kill_switch_pulled" in shown.out) == (0, True)
+    folder = tmp_path / "export"
+    assert system.run("audit", "export", "-o", str(folder)).code == 0
+    assert system.run("audit", "export", "-o", str(folder)).code == 2  # never over another one
+    assert (
+        system.run(
+            "audit", "verify", str(folder), "--key", str(system.data / "audit/audit.pub")
+        ).code
+        == 0
+    )
+    assert system.run("audit", "verify").code == 0
+    assert list((system.data / "audit").glob("seal-*.json"))
+    assert (
+        system.run(
+            "kill", "lift", "--toolkit", "nothing", "--reason", "done", as_email=DELEGATE
+        ).code
+        == 0
+    )

@@ -120,5 +120,5 @@ def test_every_line_about_a_mission_names_its_issue(
     issues = {mission: {issue for m, issue, _ in told if m == mission} for mission, _, _ in told}
     assert issues == {with_one: {"BD-4521"}, without: {None}, None: {"BD-4521", None}}
     assert (with_one, "BD-4521", "intent_submitted") in told
-    assert (with_one, "BD-4521", "Define failed") in told
+    assert (with_one, "BD-4521", "job_failed") in told
     assert (None, "BD-4521", "a library speaks") in told

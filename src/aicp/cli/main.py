@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Toolkits that rest, and how much of each quota is used.",
     ),
     "evidence": ("aicp.cli.evidence:evidence", "Verify evidence bundles."),
+    "audit": ("aicp.cli.audit:audit", "Who decided and changed what, and the proof of it."),
     "mcp": ("aicp.cli.mcp:mcp", "MCP servers that missions may use."),
     "policy": ("aicp.cli.policy:policy", "What operators allow and forbid, in Cedar."),
     "people": ("aicp.cli.people:people", "Who may do what."),

@@ -13,6 +13,7 @@ from aicp.kernel.db import Actor, Connection
 from aicp.telemetry.catalogue import catalogue
 from aicp.telemetry.logs import log
 from aicp.telemetry.redaction import Context, redact
+from aicp.telemetry.trail.store import append
 
 Status = Literal["info", "success", "warning", "error"]
 
@@ -58,7 +59,8 @@ def record(
         ValueError: the context is not as the catalogue has it: a field lacks, is unknown or of another type.
         KeyError: the event is not in the catalogue.
     """
-    if wrong := catalogue()[event_type].misfit(context):
+    event = catalogue()[event_type]
+    if wrong := event.misfit(context):
         raise ValueError(wrong)
     context = redact(context, Context(str(actor.tenant_id)))  # OP-4: before it is stored
     conn.execute(
@@ -70,6 +72,11 @@ def record(
             duration_of(context), Jsonb(context), digest(context), actor.person_id, actor.agent, correlation_id, at,
         ),
     )  # fmt: skip
+    if event.retention == "audit":  # in the same transaction, so that neither is without the other
+        append(
+            conn, actor, event_type, context, at=at, mission_id=mission_id,
+            correlation_id=correlation_id, stage=stage, status=status,
+        )  # fmt: skip
     log.info(
         event_type,
         bd_issue=_issue(conn, mission_id),

@@ -28,6 +28,7 @@ class Schedule:
 SCHEDULES: tuple[Schedule, ...] = (
     Schedule("telemetry_days", "7 * * * *", lambda app: days.make(app.db, at=app.clock())),
     Schedule("telemetry_rollup", "* * * * *", lambda app: rollup.roll_up(app.db, at=app.clock())),
+    Schedule("audit_seal", "23 * * * *", lambda app: app.seal()),
 )
 
 
