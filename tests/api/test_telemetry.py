@@ -77,3 +77,15 @@ def test_too_many_events_and_no_list_are_refused(server: Server) -> None:
     for body in ([event(n) for n in range(1001)], {"events": []}):
         assert server.ask("POST", "/api/telemetry", json=body).status_code == 422
     assert stored(server) == []
+
+
+def test_nobody_outside_says_who_decided_what(server: Server) -> None:
+    """A forged approval in the stream would look like one: decisions are recorded by the product alone."""
+    forged = {
+        "event_id": event_id(1), "event": "approval_granted",
+        "context": {"play_id": "win-back", "approver_role": "governance", "complete": True},
+    }  # fmt: skip
+    said = server.ask("POST", "/api/telemetry", json=[forged]).json()
+    assert (said["stored"], said["rejected"]) == (
+        0, [{"index": 0, "reason": "event: it is recorded by the product alone"}],
+    )  # fmt: skip

@@ -94,6 +94,8 @@ def row_of(item: Any, *, at: datetime) -> dict[str, Any]:
     event = Incoming.model_validate(item)
     if event.event not in catalogue():
         raise ValueError("event: it is not in the catalogue")
+    if catalogue()[event.event].retention == "audit":  # nobody else says who decided what
+        raise ValueError("event: it is recorded by the product alone")
     if wrong := catalogue()[event.event].misfit(event.context):
         raise ValueError(f"context: it does not fit the catalogue: {wrong}")
     event_id = UUID(event.event_id)
