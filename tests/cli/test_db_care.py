@@ -92,3 +92,18 @@ def test_the_audit_trail_is_sealed_exported_and_verified(system: System, tmp_pat
         ).code
         == 0
     )
+
+
+def test_the_dashboards_are_there_as_text_and_as_json(system: System) -> None:
+    """OB-1: what was recorded shows, what nothing measures says so, and a breach is an exit code."""
+    system.give(system.table("dashed.csv"))
+    told = system.run("dash", "mission-lifecycle", "--json").json
+    panels = {one["panel"]: one for one in told["panels"]}
+    assert panels["started"]["value"] >= 1
+    assert panels["undo"]["state"] in ("thin", "silent", "ok", "breach")
+    shown = system.run("dash")
+    assert shown.code in (0, 1)
+    assert "uncollected" in shown.out
+    assert "Failed calls of the Executor" in shown.out
+    assert len(system.run("dash", "--json").json) == 4
+    assert system.run("dash", "nothing").code == 3

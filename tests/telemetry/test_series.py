@@ -68,6 +68,11 @@ class World:
 
 @pytest.fixture
 def world(cluster: Cluster) -> Iterator[World]:
+    yield from make_world(cluster)
+
+
+def make_world(cluster: Cluster) -> Iterator[World]:
+    """Two tenants in a database of their own, gone afterwards."""
     name = cluster.clone()
     db = Database(cluster.url(name), name="test", size=2)
     tenants = (new_uuid(), new_uuid())

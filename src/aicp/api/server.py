@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from aicp import __version__
 from aicp.api import (
     audit,
+    dashboards,
     health,
     issues,
     limits,
@@ -53,7 +54,7 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
     install_errors(server)
     server.add_middleware(SmallBodies)
     own = (
-        health, audit, missions, schemas, http, mcp_server, stream, people, issues, limits, policies, secrets,
+        health, audit, dashboards, missions, schemas, http, mcp_server, stream, people, issues, limits, policies, secrets,
         telemetry,
     )  # fmt: skip
     for router in (*(module.router for module in own), *pages):

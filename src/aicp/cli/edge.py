@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aicp.client import Client
 
 _OURS = re.compile(
-    r"(?<![\w./-])aicp (?=--as |mission |issues |evidence |audit |telemetry |policy |people |kill |limits|login|up\b|db |doctor|sandbox\b)"
+    r"(?<![\w./-])aicp (?=--as |mission |issues |evidence |audit |dash |telemetry |policy |people |kill |limits|login|up\b|db |doctor|sandbox\b)"
 )
 
 

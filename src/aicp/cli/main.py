@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Fictional accounts to try toolkits on, without a key.",
     ),
     "redact": ("aicp.cli.redact:redact", "Take secrets and personal data out of JSON lines."),
+    "dash": ("aicp.cli.dash:dash", "The dashboards as text."),
     "telemetry": ("aicp.cli.telemetry:telemetry", "Events, and whether they are as catalogued."),
     "db": ("aicp.cli.db:db", "The database schema."),
 }

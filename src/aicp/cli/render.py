@@ -23,6 +23,7 @@ COLOURS = {
     "needs review": "yellow", "Needs review": "yellow", "undoing": "yellow", "requested": "yellow",
     "fail": "red", "failed": "red", "blocked": "red", "conflict": "red", "impossible": "red",
     "stopped": "red", "undo_stopped": "red", "undone_partly": "yellow", "unknown": "red", "rejected": "red", "expired": "red",
+    "breach": "red", "thin": "yellow", "silent": "yellow", "uncollected": "yellow",
     "running": "cyan", "in_progress": "cyan",
 }  # fmt: skip
 
