@@ -107,3 +107,15 @@ def test_the_dashboards_are_there_as_text_and_as_json(system: System) -> None:
     assert "Failed calls of the Executor" in shown.out
     assert len(system.run("dash", "--json").json) == 4
     assert system.run("dash", "nothing").code == 3
+
+
+def test_the_spot_audit_runs_against_the_running_system(system: System) -> None:
+    """OB-5: from the command line; a report is both modes, and its summary goes onto the issue."""
+    system.give(system.table("audited-spot.csv"))
+    told = system.run("telemetry", "audit", "--mode", "spot", "--minutes", "60", "--json")
+    assert told.code == 0, told
+    assert (told.json["mode"], told.json["findings"]) == ("spot", [])
+    assert told.json["checked"]["canary"] == 3
+    both = system.run("telemetry", "audit", "--mode", "report", "--minutes", "60", "--json")
+    assert both.json["checked"].keys() >= {"sites", "schema", "canary"}
+    assert system.run("telemetry", "audit", "--mode", "spot", as_email=DELEGATE).code == 0

@@ -114,6 +114,8 @@ def test_nothing_looked_at_is_never_a_pass() -> None:
     report.took("sites", 0, [])
     assert (report.exit_code, report.unchecked) == (2, {"sites": "there was nothing to look at"})
     report.took("examples", 3, [])
+    assert report.exit_code == 2  # other checks do not stand in for it
+    report.took("sites", 3, [])
     assert report.exit_code == 0
     report.took("coverage", 1, [Finding("coverage", "a.yaml x", "is recorded nowhere")])
     assert report.exit_code == 1

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicp.cli.edge import Verbs, json_option, lines, look, put, say
+from aicp.cli.edge import Here, Verbs, json_option, lines, look, pass_here, put, say
 from aicp.cli.render import bold, clean, fields, table
 from aicp.errors import BadInput, NotFound
+
+if TYPE_CHECKING:
+    from aicp.telemetry.audit.findings import Report
 
 
 @click.group(cls=Verbs)
@@ -72,34 +75,59 @@ def _one(event: Any) -> Iterator[str]:
 
 
 @telemetry.command()
-@click.option("--mode", type=click.Choice(["check"]), default="check", show_default=True,
-              help="check: catalogue and code against each other, without a network.")  # fmt: skip
+@click.option(
+    "--mode", type=click.Choice(["check", "spot", "report"]), default="check", show_default=True,
+    help="check: catalogue and code, without a network. spot: what was stored. report: both.",
+)  # fmt: skip
+@click.option(
+    "--minutes", type=click.IntRange(1, 1440), default=15, show_default=True,
+    help="How far back spot looks.",
+)  # fmt: skip
+@click.option("--issue", metavar="ID", help="Attach the result to this issue as a comment.")
 @click.option("--sarif", is_flag=True, help="SARIF 2.1.0 on standard output.")
 @json_option
-def audit(mode: str, sarif: bool, as_json: bool) -> int:
+@pass_here
+def audit(
+    here: Here, mode: str, minutes: int, issue: str | None, sarif: bool, as_json: bool
+) -> int:
     """Whether telemetry is what the catalogue says. Exit 0 clean, 1 findings, 2 nothing could be checked.
 
     \b
     Examples:
       aicp telemetry audit --mode check
+      aicp telemetry audit --mode spot --minutes 60 --issue ops-1
       aicp telemetry audit --mode check --sarif > audit.sarif
     """
-    from aicp.telemetry.audit.check import check
-    from aicp.telemetry.catalogue import declare
-
     if sarif and as_json:
         raise BadInput("--json and --sarif are two forms of one output", hint="choose one")
-    declare()
-    report = check()
+    report = _report(here, mode, minutes)
+    if issue:
+        here.client().post(f"/api/issues/{issue}/comments", {"text": report.summary})
     if as_json or sarif:
         put(report.as_sarif() if sarif else report.as_dict())
         return report.exit_code
     lines(one.line for one in report.findings)
     for name, why in report.unchecked.items():
         say(f"not checked: {name} ({why})")
-    looked = ", ".join(f"{name} {count}" for name, count in report.checked.items())
-    say(f"{len(report.findings)} findings in mode {mode}; looked at: {looked}")
+    say(report.summary)
     return report.exit_code
+
+
+def _report(here: Here, mode: str, minutes: int) -> Report:
+    """The audit of a mode; check is made here, spot by the server, which has what was stored."""
+    from aicp.telemetry.audit.check import check
+    from aicp.telemetry.audit.findings import Finding, Report
+    from aicp.telemetry.catalogue import declare
+
+    declare()
+    report = check() if mode != "spot" else Report(mode)
+    report.mode = mode
+    if mode != "check":
+        told = here.client().get("/api/telemetry/audit", minutes=minutes)
+        report.findings += [Finding(**one) for one in told["findings"]]
+        report.checked |= told["checked"]
+        report.unchecked |= told["unchecked"]
+    return report
 
 
 @telemetry.command()

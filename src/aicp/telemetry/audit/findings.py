@@ -41,10 +41,18 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 clean, 1 findings, 2 nothing could be checked (telemetry.md F)."""
+        """0 clean, 1 findings, 2 what matters could not be checked (OB-5): a sample that is empty never passes."""
         if self.findings:
             return 1
-        return 0 if self.checked else 2
+        wanted = {"check": "sites", "spot": "schema", "report": "schema"}[self.mode]
+        return 0 if wanted in self.checked else 2
+
+    @property
+    def summary(self) -> str:
+        """One line for people and for the issue."""
+        looked = ", ".join(f"{name} {count}" for name, count in self.checked.items()) or "nothing"
+        gaps = f"; not checked: {', '.join(self.unchecked)}" if self.unchecked else ""
+        return f"telemetry audit, mode {self.mode}: {len(self.findings)} findings; looked at {looked}{gaps}"
 
     def as_dict(self) -> dict[str, Any]:
         return {
