@@ -83,3 +83,24 @@ def test_an_export_is_verified_by_itself_and_each_tampering_is_named(
     (tmp_path / "whole" / "records.jsonl").write_text("{}\n")
     assert typed("audit", "verify", str(tmp_path / "whole")).code == 2
     assert typed("audit", "verify", str(tmp_path / "none")).code == 2
+
+
+def test_a_trail_of_many_pages_comes_whole_to_the_command(
+    flown: tuple[Flight, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seals come with the first page, and the last one says that it is the last."""
+    from aicp.telemetry.trail import store
+
+    flight, _ = flown
+    gabriela = flight.people["gabriela"]
+    whole = trail(flight.app, gabriela)
+    assert whole["next"] is None
+    monkeypatch.setattr(store.entries, "__kwdefaults__", {"after": ("", 0), "limit": 2})
+    monkeypatch.setattr(store, "PAGE", 2)
+    told = trail(flight.app, gabriela)
+    found = told["entries"]
+    while told["next"]:
+        told = trail(flight.app, gabriela, **told["next"])
+        assert told["seals"] == []
+        found += told["entries"]
+    assert found == whole["entries"]

@@ -159,3 +159,18 @@ def test_a_seal_shows_that_the_end_was_cut_off_or_all_of_it_made_anew(
     assert seals.faults(kept[1:], good, own, entries)[0].why == "is missing"
     stranger = [{"n": one.n, "own": own in one.text} for one in kept]
     assert not any(one["own"] for one in stranger), "a seal names no tenant"
+
+
+def test_pages_are_the_whole_however_they_fall(flight: Flight) -> None:
+    riley = flight.people["riley"]
+    with flight.app.transaction(riley) as conn:
+        for n in range(7):
+            conn.execute("insert into audit_log (tenant_id, subject, entry) values (%s, %s, '{}')", (riley.tenant_id, "ab"[n % 2]))  # fmt: skip
+        whole = store.entries(conn)
+        for limit in (1, 2, 3, 7, 9):
+            found, after = [], ("", 0)
+            while page := store.entries(conn, after=after, limit=limit):
+                found += page
+                after = (page[-1].subject, page[-1].seq)
+            assert found == whole
+    assert [(one.subject, one.seq) for one in whole] == [("a", 1), ("a", 2), ("a", 3), ("a", 4), ("b", 1), ("b", 2), ("b", 3)]  # fmt: skip

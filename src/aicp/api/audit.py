@@ -19,15 +19,23 @@ MAY_SEAL = frozenset({"governance", "security_lead", "admin"})
 
 
 @router.get("")
-def trail(app: AppDep, actor: ActorDep, mission: str = "") -> dict[str, Any]:
-    """Every record of the asker's tenant, or of one mission's chain, with the seals and the public key."""
+def trail(
+    app: AppDep, actor: ActorDep, mission: str = "", after_chain: str = "", after_seq: int = 0
+) -> dict[str, Any]:
+    """A page of the records of the asker's tenant, or of one mission's chain; `next` is where the next
+    one begins, null at the end. The seals and the public key come with the first page."""
+    first = not after_chain
+    with app.db.service() as conn:  # before the records: a seal knows nothing that comes after it
+        sealed = [asdict(one) for one in store.seals(conn)] if first else []
     with app.transaction(actor) as conn:
         subject = _allowed(conn, actor, mission)
-        entries = [asdict(one) for one in store.entries(conn, subject)]
-    with app.db.service() as conn:
-        sealed = [asdict(one) for one in store.seals(conn)]
-    key = seals.public(app.audit_key)
-    return {"tenant_id": str(actor.tenant_id), "entries": entries, "seals": sealed, "key": key}
+        page = store.entries(conn, subject, after=(after_chain, after_seq))
+    last = page[-1] if len(page) == store.PAGE else None
+    return {
+        "tenant_id": str(actor.tenant_id), "entries": [asdict(one) for one in page], "seals": sealed,
+        "key": seals.public(app.audit_key),
+        "next": {"after_chain": last.subject, "after_seq": last.seq} if last else None,
+    }  # fmt: skip
 
 
 @router.post("/seals", status_code=201)

@@ -158,7 +158,15 @@ def seal(here: Here) -> None:
 
 
 def _ask(here: Here, mission: str) -> Doc:
-    return here.client().get("/api/audit", mission=mission)
+    """Every page of the trail as one."""
+    client = here.client()
+    told = client.get("/api/audit", mission=mission)
+    following = told.pop("next")
+    while following:
+        page = client.get("/api/audit", mission=mission, **following)
+        told["entries"] += page["entries"]
+        following = page["next"]
+    return told
 
 
 def _read(folder: Path) -> Doc:

@@ -35,14 +35,24 @@ def append(
     )
 
 
-def entries(conn: Connection, subject: str = "", *, limit: int = 100_000) -> list[Entry]:
-    """Records of the asker's tenant in the order of their chains; of one chain, or of all."""
+PAGE = 5000  # records a page
+
+
+def entries(
+    conn: Connection, subject: str = "", *, after: tuple[str, int] = ("", 0), limit: int = PAGE
+) -> list[Entry]:
+    """A page of the asker's tenant's records in the order of their chains; of one chain, or of all.
+
+    Args:
+        after: chain and number of the last record of the page before.
+    """
     return (
         conn.cursor(row_factory=class_row(Entry))
         .execute(
             "select tenant_id::text as tenant_id, subject, seq, entry, hash from audit_log"
-            " where %(subject)s = '' or subject = %(subject)s order by subject, seq limit %(limit)s",
-            {"subject": subject, "limit": limit},
+            " where (%(subject)s = '' or subject = %(subject)s) and (subject, seq) > (%(chain)s, %(seq)s)"
+            " order by subject, seq limit %(limit)s",
+            {"subject": subject, "chain": after[0], "seq": after[1], "limit": limit},
         )
         .fetchall()
     )
