@@ -12,7 +12,9 @@ from functools import cached_property
 
 from aicp.brain.models import pick
 from aicp.errors import AicpError, BadInput
+from aicp.evidence.stores.base import EvidenceStore
 from aicp.evidence.stores.local import LocalEvidence
+from aicp.evidence.stores.s3 import Bucket, S3Evidence
 from aicp.kernel import postgres
 from aicp.kernel.clock import Clock, system_clock
 from aicp.kernel.db import Actor, Connection, Database
@@ -106,7 +108,7 @@ def build(
     services = Services(
         db=db,
         clock=clock,
-        evidence=LocalEvidence(settings.data_dir / "evidence"),
+        evidence=_evidence(settings),
         work_dir=settings.data_dir / "work",
         roots=settings.roots,
         private=settings.data_dir,
@@ -141,6 +143,22 @@ def redacts(settings: Settings) -> None:
         regions=settings.regions,
         content=settings.keeps_content,
     )
+
+
+def _evidence(settings: Settings) -> EvidenceStore:
+    """The bucket of AICP_EVIDENCE_URL, or a folder.
+
+    Raises:
+        BadInput: the URL names no bucket.
+    """
+    if not settings.evidence_url:
+        return LocalEvidence(settings.data_dir / "evidence")
+    return S3Evidence(
+        Bucket(
+            settings.evidence_url, settings.evidence_endpoint, settings.evidence_region,
+            settings.evidence_key_id, settings.evidence_secret,
+        )
+    )  # fmt: skip
 
 
 def _limits(settings: Settings) -> Limits:

@@ -137,6 +137,21 @@ class Settings:
         "off",
         "Keep free text of models and tools in telemetry, redacted: on or off.",
     )
+    evidence_url: str = _setting(
+        "AICP_EVIDENCE_URL",
+        "",
+        "Bucket for evidence, s3://bucket or s3://bucket/prefix (default: evidence/ in the data folder).",
+    )
+    evidence_endpoint: str = _setting(
+        "AICP_EVIDENCE_ENDPOINT", "", "Address of the S3 server, when it is not Amazon's own."
+    )
+    evidence_region: str = _setting("AICP_EVIDENCE_REGION", "us-east-1", "Region of the bucket.")
+    evidence_key_id: str = _setting(
+        "AICP_EVIDENCE_KEY_ID", "", "Access key of the bucket.", secret=True
+    )
+    evidence_secret: str = _setting(
+        "AICP_EVIDENCE_SECRET", "", "Secret key of the bucket.", secret=True
+    )
     audit_key: str = _setting(
         "AICP_AUDIT_KEY",
         "",
