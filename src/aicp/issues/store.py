@@ -15,6 +15,7 @@ import time
 from aicp.issues import cache
 from aicp.issues.errors import Conflict, Damaged, NotFound, TimedOut
 from aicp.issues.events import Trail
+from aicp.issues.gitlock import GitLock
 from aicp.issues.lines import is_plain, parse, seek, verdict
 from aicp.issues.snapshot import Snapshot
 from aicp.issues.source import Source
@@ -84,16 +85,19 @@ class Store:
             Whatever `decide` and `snapshot` raise; nothing is written then.
         """
         with _Lock(self.folder, self.wait):
+            git = GitLock(self.folder)
             for _ in range(10):
+                git.wait()
                 before, info = self._read()
                 change = decide(before)
-                if not change.records or self._write(before, info, change):
+                if not change.records or self._write(before, info, change, git):
                     return before
         raise Conflict(f"{self.path} keeps changing under bd", hint="stop what else writes it")
 
     def replace(self, data: bytes, events: list[dict[str, Any]]) -> None:
         """Put a whole file in place (init, repair, restore); keeps none of the old one."""
         with _Lock(self.folder, self.wait):
+            GitLock(self.folder).wait()
             scratch = self._scratch([data], 0o644, None)
             cache.forget(self.cache_path)
             os.replace(scratch, self.path)
@@ -141,23 +145,47 @@ class Store:
             cache.save(self.cache_path, stamp, issues, offsets)
         return issues, offsets
 
-    def _write(self, before: Snapshot, info: os.stat_result, change: Change) -> bool:
+    def _write(self, before: Snapshot, info: os.stat_result, change: Change, git: GitLock) -> bool:
+        """Whether the change is in the file, and stays there."""
         plain = before.plain and all(is_plain(r.bytes(), r.id) for r in change.records)
         few = plain and len(change.records) <= _FEW
         pieces = (_splice if few else _rebuild)(before, change.records)
         scratch = self._scratch(pieces, info.st_mode & 0o7777, before.source)
-        if not _same(self.path, info):
+        ours = os.stat(scratch)
+        if not change.trailing and _same(self.path, info):
+            self.trail.append(change.events, seen=before)
+        if git.held() or not _same(self.path, info):
             os.unlink(scratch)
             return False
-        if not change.trailing:
-            self.trail.append(change.events, seen=before)
         os.replace(scratch, self.path)
         _sync_folder(self.folder)
+        if not self._kept(ours, change.records, git):
+            return False
         if change.trailing:
             self.trail.append(change.events)
         if plain:
             self._remember(before, info, [record.issue() for record in change.records])
         return True
+
+    def _kept(self, ours: os.stat_result, records: list[Record], git: GitLock) -> bool:
+        """Whether git did not replace the file between its check that nothing changed and its last write.
+
+        It holds its lock from the one to the other: without a lock, and with our file in place, whatever
+        git does next begins by seeing our change.
+        """
+        if not git.held() and _same(self.path, ours):
+            return True
+        git.wait(written=True)
+        if _same(self.path, ours):
+            return True
+        try:
+            source = Source(self.path)
+            return all(
+                seek(source, one.id)[1].rstrip(b"\n") == one.bytes().rstrip(b"\n")
+                for one in records
+            )
+        except OSError:
+            return False
 
     def _remember(self, before: Snapshot, info: os.stat_result, rows: list[Issue]) -> None:
         old, new = cache.Stamp(info, plain=True), cache.Stamp(os.stat(self.path), plain=True)
