@@ -40,7 +40,7 @@ COMMAND = re.compile(
     r"(?:^|[`$(]|\s)aicp((?: +(?:--as|--data-dir) +\S+| +--[a-z]+)*(?: +[a-z][a-z-]*)+)"
 )
 ABSOLUTE = re.compile(r"(?:^|[\s`(\"'=])/([\w.-]+)", re.MULTILINE)
-SERVED = {"api", "docs", "health", "login", "mcp", "missions", "openapi.json"}
+SERVED = {"api", "docs", "health", "login", "mcp", "missions", "openapi.json", "v1"}
 ELSEWHERE = {"path", "var", "usr", "tmp"}  # a placeholder, and folders that every machine has
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|TBD|XXX|worktree|sub-?agents?)\b", re.IGNORECASE)
 

@@ -16,6 +16,7 @@ from aicp.api import (
     issues,
     limits,
     missions,
+    otlp,
     people,
     policies,
     schemas,
@@ -55,7 +56,7 @@ def make_server(app: App, *, pages: Sequence[APIRouter] = ()) -> FastAPI:
     server.add_middleware(SmallBodies)
     own = (
         health, audit, dashboards, missions, schemas, http, mcp_server, stream, people, issues, limits, policies, secrets,
-        telemetry,
+        telemetry, otlp,
     )  # fmt: skip
     for router in (*(module.router for module in own), *pages):
         server.include_router(router)
