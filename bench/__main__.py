@@ -15,7 +15,7 @@ from bench.report import Table, load, save, show
 from bench.world import World, world
 
 USUAL = ("calls", "tools", "missions")
-ALL = (*USUAL, "redaction", "clone")  # these run only when they are named
+ALL = (*USUAL, "redaction", "ingest", "clone")  # these run only when they are named
 
 
 def main() -> int:
