@@ -202,6 +202,18 @@ def test_a_repetition_in_one_request_is_kept_and_the_request_again_is_not(server
     assert sorted(row["trace_id"] for row in found) == ["", "", TRACE]
 
 
+def test_of_a_batch_that_is_known_in_part_the_rest_is_stored(server: Server) -> None:
+    first, second = span(spanId="aa" * 8), span(spanId="ab" * 8)
+    for batch in ((first,), (second, first), (first, first)):
+        assert server.ask("POST", "/v1/traces", json=traces(*batch)).json() == {}
+    told = [row["span_id"] for row in rows(server.flight, "telemetry_spans")]
+    assert sorted(told) == ["aa" * 8, "ab" * 8]
+    server.ask("POST", "/v1/logs", json=logs(record()))
+    server.ask("POST", "/v1/logs", json=logs(record(severityNumber=17), record()))
+    found = [row["severity"] for row in rows(server.flight, "telemetry_logs")]
+    assert sorted(found) == [9, 17]
+
+
 def test_another_tenant_sees_nothing_whatever_the_payload_says(server: Server, tmp_path: Any, cluster: Any, database_url: str) -> None:  # fmt: skip
     from flight import land, take_off
 

@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from aicp.api import intake
 from aicp.api.intake import BodyDep, OtlpIntake, hurry
 from aicp.app import App
 from aicp.kernel.db import Actor
@@ -68,7 +69,8 @@ def _kept(
 ) -> Read:
     """What a request holds, read and redacted before the transaction, committed after it."""
     at: datetime = app.clock()
-    found = read(asked, tenant=str(actor.tenant_id), at=at)
+    with intake.ONE_AT_A_TIME:
+        found = read(asked, tenant=str(actor.tenant_id), at=at)
     if found.rows:
         with app.db.service() as conn:  # spans and log records are written by the service alone
             hurry(conn)
