@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from aicp.telemetry.redaction import Context, redact
 from api.conftest import Server
 from flight import NOW
 
@@ -71,6 +72,16 @@ def test_what_is_stored_is_redacted(server: Server) -> None:
     [row] = stored(server)
     assert mail not in str(row[4])
     assert "[EMAIL:" in str(row[4])
+
+
+def test_markers_are_the_tenants_own(server: Server) -> None:
+    """The same address is another marker elsewhere: nobody joins what two tenants sent (OP-4)."""
+    sent = CALL | {"action_name": "write to kim@example.org"}
+    server.ask("POST", "/api/telemetry", json=[event(1, context=sent)])
+    [row] = stored(server)
+    tenant = str(server.flight.people["riley"].tenant_id)
+    assert row[4]["action_name"] == redact(sent, Context(tenant))["action_name"]
+    assert row[4]["action_name"] != redact(sent, Context(str(UUID(int=1))))["action_name"]
 
 
 def test_too_many_events_and_no_list_are_refused(server: Server) -> None:

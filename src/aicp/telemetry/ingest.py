@@ -18,7 +18,7 @@ from aicp.kernel.canonical import digest
 from aicp.kernel.db import Actor, Connection
 from aicp.telemetry.catalogue import catalogue
 from aicp.telemetry.record import Status, duration_of, toolkit_of
-from aicp.telemetry.redaction import redact
+from aicp.telemetry.redaction import Context, redact
 
 MOST_EVENTS = 1000  # of one request
 OLDEST = timedelta(days=30)
@@ -73,7 +73,7 @@ def take(conn: Connection, actor: Actor, items: list[Any], *, at: datetime) -> T
     rejected: dict[int, str] = {}
     for place, item in enumerate(items):
         try:
-            rows[place] = row_of(item, at=at)
+            rows[place] = row_of(item, tenant=str(actor.tenant_id), at=at)
         except ValueError as error:
             rejected[place] = _reason(error)
     missions = _missions(conn, [row["mission_id"] for row in rows.values() if row["mission_id"]])
@@ -85,7 +85,7 @@ def take(conn: Connection, actor: Actor, items: list[Any], *, at: datetime) -> T
     return Taken(stored, len(rows) - stored, dict(sorted(rejected.items())))
 
 
-def row_of(item: Any, *, at: datetime) -> dict[str, Any]:
+def row_of(item: Any, *, tenant: str, at: datetime) -> dict[str, Any]:
     """The row of one event, its context redacted.
 
     Raises:
@@ -102,7 +102,7 @@ def row_of(item: Any, *, at: datetime) -> dict[str, Any]:
     created = time_of(event_id)
     if not at - OLDEST <= created <= at + AHEAD:
         raise ValueError("event_id: its time is over 30 days ago or ahead of now")
-    context = redact(event.context)
+    context = redact(event.context, Context(tenant))
     return {
         "event_id": str(event_id), "mission_id": event.mission_id, "event_type": event.event,
         "stage": event.stage, "status": event.status, "toolkit": toolkit_of(context),

@@ -187,7 +187,7 @@ def canary(conn: Connection, actor: Actor, *, at: datetime) -> tuple[int, list[F
     text = " ".join(planted.values())
     paths: dict[str, Callable[[], str]] = {
         "record": lambda: _recorded(conn, actor, text, at),
-        "HTTP": lambda: _taken_in(text, at),
+        "HTTP": lambda: _taken_in(actor, text, at),
     }
     if form := _log_form():
         paths["log"] = lambda: _logged(text, form)
@@ -215,13 +215,13 @@ def _recorded(conn: Connection, actor: Actor, text: str, at: datetime) -> str:
     return str(row[0]) if row else text  # nothing stored is no proof
 
 
-def _taken_in(text: str, at: datetime) -> str:
+def _taken_in(actor: Actor, text: str, at: datetime) -> str:
     """The row that an event sent over HTTP would become."""
     sent = {
         "event_id": str(UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62) | secrets.randbits(62))),
         "event": "coordinator_error", "context": {"error_code": text, "stage": "Plan"},
     }  # fmt: skip
-    return str(ingest.row_of(sent, at=at))
+    return str(ingest.row_of(sent, tenant=str(actor.tenant_id), at=at))
 
 
 def _logged(text: str, form: logging.Formatter) -> str:
